@@ -1,0 +1,1 @@
+"""The dilepton analysis: generation, reduction, histograms and fit of a search for Z′ → ℓℓ."""

@@ -1,0 +1,220 @@
+"""Configuration files: read safely, checked by JSON Schema, refused with file, line and what to write."""
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from dilepton.errors import AnalysisError
+from dilepton.units import UnitError, parse
+
+Place = tuple[str | int, ...]
+
+
+class ConfigurationError(AnalysisError):
+    """A configuration that does not follow its schema."""
+
+
+def load(path: Path, schema_path: Path) -> dict[str, Any]:
+    """Read one configuration file, its quantities in the units that the schema names.
+
+    Raises:
+        ConfigurationError: no YAML, a key twice, or anything that the schema does not allow.
+        OSError: the file cannot be read.
+    """
+    return check(_document(path), json.loads(schema_path.read_text("utf-8")), [path])
+
+
+def check(document: Any, schema: Mapping[str, Any], sources: Sequence[Path]) -> dict[str, Any]:
+    """Validate a configuration merged from `sources` (the last wins) and what a command line added to them.
+
+    A string where the schema wants a number is taken as one, since REANA hands its parameters over as text;
+    where the schema gives `x-unit`, it may carry a unit, and the result is in the schema's unit.
+
+    Raises:
+        ConfigurationError: names every place that is wrong, each with its file and line where it has one.
+    """
+    problems: list[tuple[Place, str]] = []
+    converted = _converted(document, schema, schema, (), problems)
+    failed = {place for place, _ in problems}
+    validator = jsonschema.Draft202012Validator(schema)
+    for error in sorted(
+        validator.iter_errors(converted), key=lambda error: [str(step) for step in error.absolute_path]
+    ):
+        place = tuple(error.absolute_path)
+        if error.validator == "additionalProperties":
+            problems.extend(_unknown(place, error))
+        elif place not in failed:
+            problems.append((place, _said(error)))
+    if problems:
+        lines = _Lines(sources)
+        raise ConfigurationError("\n".join(f"{lines.where(place)}: {text}" for place, text in problems))
+    return converted
+
+
+def _document(path: Path) -> Any:
+    try:
+        node = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigurationError(
+            f"{path}:{line}: expected YAML, found {error.problem or error.context}"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}:1: expected YAML in UTF-8, found {error}") from error
+    for key in _repeated(node):
+        raise ConfigurationError(
+            f"{path}:{key.start_mark.line + 1}: '{key.value}' stands here a second time; keep one"
+        )
+    try:
+        return yaml.safe_load(path.read_text("utf-8"))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigurationError(f"{path}:{line}: expected plain values, found {error.problem}") from error
+
+
+def _repeated(node: yaml.Node | None) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key
+            seen.add(key.value)
+            yield from _repeated(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _repeated(item)
+
+
+def _converted(
+    value: Any, schema: Any, root: Mapping[str, Any], place: Place, problems: list[tuple[Place, str]]
+) -> Any:
+    """The document with its quantities as numbers; what can't be converted stays, and is a problem."""
+    schema = _resolved(schema, root)
+    if isinstance(value, Mapping):
+        named = schema.get("properties", {})
+        others = schema.get("additionalProperties", {})
+        return {
+            key: _converted(item, named.get(key, others), root, (*place, key), problems)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        first = schema.get("prefixItems", [])
+        rest = schema.get("items", {})
+        return [
+            _converted(item, first[number] if number < len(first) else rest, root, (*place, number), problems)
+            for number, item in enumerate(value)
+        ]
+    if not isinstance(value, str):
+        return value
+    if "x-unit" in schema:
+        try:
+            return parse(value, schema["x-unit"])
+        except UnitError as error:
+            problems.append((place, f"'{_name(place)}': {error}"))
+            return value
+    return _scalar(value, schema.get("type"))
+
+
+def _scalar(text: str, kind: Any) -> Any:
+    if kind in ("number", "integer", "boolean"):
+        plain = yaml.safe_load(text) if text.strip() and len(text) < 40 else text
+        return plain if isinstance(plain, int | float) else text
+    return text
+
+
+def _resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(schema, Mapping):
+        return {}
+    while "$ref" in schema:
+        target: Any = root
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        schema = target
+    return schema
+
+
+def _unknown(place: Place, error: jsonschema.ValidationError) -> Iterator[tuple[Place, str]]:
+    known = list(error.schema.get("properties", {}))
+    for key in error.instance:
+        if key not in known:
+            yield (*place, key), f"unknown key '{key}' in '{_name(place)}'; {_advice(str(key), known)}"
+
+
+def _said(error: jsonschema.ValidationError) -> str:
+    name, found = _name(tuple(error.absolute_path)), json.dumps(error.instance, ensure_ascii=False)
+    unit = error.schema.get("x-unit") if isinstance(error.schema, Mapping) else None
+    match error.validator:
+        case "additionalProperties":
+            known = list(error.schema.get("properties", {}))
+            unknown = [key for key in error.instance if key not in known]
+            return "; ".join(
+                f"unknown key '{key}' in '{name}'; {_advice(str(key), known)}" for key in unknown
+            )
+        case "required":
+            missing = [key for key in error.validator_value if key not in error.instance]
+            return f"'{name}' lacks {_listed(missing)}; add {'it' if len(missing) == 1 else 'them'}"
+        case "type":
+            wanted = f"a {error.validator_value}" + (f" in {unit}, such as '1 {unit}'" if unit else "")
+            return f"'{name}': expected {wanted}, found {found}"
+        case "enum":
+            return f"'{name}': expected one of {_listed(error.validator_value)}, found {found}"
+        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
+            sign = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most"}
+            return (
+                f"'{name}': expected {sign.get(str(error.validator), 'less than')} {error.validator_value}"
+                f"{' ' + unit if unit else ''}, found {found}"
+            )
+    return f"'{name}': {error.schema.get('description') or error.message}, found {found}"
+
+
+def _advice(key: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(key, list(known), n=1)
+    return f"did you mean '{near[0]}'?" if near else f"known are {_listed(known)}"
+
+
+def _listed(words: Iterable[Any]) -> str:
+    return ", ".join(f"'{word}'" for word in words) or "none"
+
+
+def _name(place: Place) -> str:
+    return ".".join(str(step) for step in place) or "the configuration"
+
+
+class _Lines:
+    """Where each place of a configuration stands in the files it was merged from."""
+
+    def __init__(self, sources: Sequence[Path]) -> None:
+        self._files = [
+            (path, yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)) for path in sources
+        ]
+
+    def where(self, place: Place) -> str:
+        for length in range(len(place), 0, -1):
+            for path, node in reversed(self._files):
+                line = _line(node, place[:length])
+                if line is not None and length == len(place):
+                    return f"{path}:{line}"
+                if line is not None:
+                    return f"{path}:{line} or the command line"
+        return f"{self._files[-1][0]}:1" if self._files else "command line"
+
+
+def _line(node: yaml.Node | None, place: Place) -> int | None:
+    line = None
+    for step in place:
+        if isinstance(node, yaml.MappingNode):
+            pairs = [(key, value) for key, value in node.value if key.value == str(step)]
+            if not pairs:
+                return None
+            line, node = pairs[-1][0].start_mark.line + 1, pairs[-1][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+        else:
+            return None
+    return line
