@@ -1,6 +1,5 @@
 """Output files that are there whole or not at all."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -36,6 +35,6 @@ def folder(path: Path) -> Iterator[Path]:
         yield temporary
         if path.exists():
             path.rename(work / "replaced")
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -51,7 +51,7 @@ def check(document: Any, schema: Mapping[str, Any], sources: Sequence[Path]) -> 
         elif place not in failed:
             problems.append((place, _said(error)))
     if problems:
-        lines = _Lines(sources)
+        lines = _Lines(document, sources)
         raise ConfigurationError("\n".join(f"{lines.where(place)}: {text}" for place, text in problems))
     return converted
 
@@ -159,7 +159,7 @@ def _said(error: jsonschema.ValidationError) -> str:
             missing = [key for key in error.validator_value if key not in error.instance]
             return f"'{name}' lacks {_listed(missing)}; add {'it' if len(missing) == 1 else 'them'}"
         case "type":
-            wanted = f"a {error.validator_value}" + (f" in {unit}, such as '1 {unit}'" if unit else "")
+            wanted = f"type {error.validator_value}" + (f" in {unit}, such as '1 {unit}'" if unit else "")
             return f"'{name}': expected {wanted}, found {found}"
         case "enum":
             return f"'{name}': expected one of {_listed(error.validator_value)}, found {found}"
@@ -188,24 +188,42 @@ def _name(place: Place) -> str:
 class _Lines:
     """Where each place of a configuration stands in the files it was merged from."""
 
-    def __init__(self, sources: Sequence[Path]) -> None:
+    def __init__(self, document: Any, sources: Sequence[Path]) -> None:
+        self._document = document
         self._files = [
             (path, yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)) for path in sources
         ]
 
     def where(self, place: Place) -> str:
-        for length in range(len(place), 0, -1):
-            for path, node in reversed(self._files):
-                line = _line(node, place[:length])
-                if line is not None and length == len(place):
-                    return f"{path}:{line}"
-                if line is not None:
-                    return f"{path}:{line} or the command line"
-        return f"{self._files[-1][0]}:1" if self._files else "command line"
+        """The file and line of a place, or of the nearest one around it where it is absent."""
+        value = _at(self._document, place)
+        for path, root in reversed(self._files):
+            found = _node(root, place)
+            if found is not None:
+                line, node = found
+                changed = isinstance(node, yaml.ScalarNode) and yaml.safe_load(node.value) != value
+                return "command line" if changed else f"{path}:{line}"
+        if not place:
+            return f"{self._files[-1][0]}:1" if self._files else "command line"
+        return "command line" if _at(self._document, place) is not None else self.where(place[:-1])
 
 
-def _line(node: yaml.Node | None, place: Place) -> int | None:
-    line = None
+def _at(value: Any, place: Place) -> Any:
+    for step in place:
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def _node(node: yaml.Node | None, place: Place) -> tuple[int, yaml.Node] | None:
+    """The node at a place, with its line (that of its key, where it has one)."""
+    if node is None or not place:
+        return None
+    line = 1
     for step in place:
         if isinstance(node, yaml.MappingNode):
             pairs = [(key, value) for key, value in node.value if key.value == str(step)]
@@ -217,4 +235,4 @@ def _line(node: yaml.Node | None, place: Place) -> int | None:
             line = node.start_mark.line + 1
         else:
             return None
-    return line
+    return line, node

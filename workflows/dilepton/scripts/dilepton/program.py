@@ -44,5 +44,5 @@ def _described(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{subject}the disk is full; nothing was written; free some space and run the step again"
     if error.errno == errno.EFBIG:
-        return f"{subject}the file would pass this process's size limit; nothing was written; raise it (ulimit -f)"
+        return f"{subject}the file would pass this process's size limit; nothing written; raise `ulimit -f`"
     return f"{subject}{reason}"
