@@ -15,5 +15,5 @@ rule reduce:
         options=reduction_options,
     shell:
         "set -euo pipefail; mkdir -p $(dirname {output.ntuple}) $(dirname {log}); "
-        "python {input.program} {params.options} --input {input.events} "
+        "python {input.program} {params.options} --input {input.events:q} "
         "--detector {input.detector} --output {output.ntuple} > {log} 2>&1"

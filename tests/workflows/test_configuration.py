@@ -1,0 +1,115 @@
+"""The configuration of the dilepton analysis: what is accepted, what is refused and with which words."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dilepton.configuration import ConfigurationError, check, load
+from dilepton.units import UnitError, parse
+
+ANALYSIS = Path(__file__).parents[2] / "workflows/dilepton"
+SCHEMA = ANALYSIS / "schemas/config.schema.json"
+
+
+def refusal(text: str, folder: Path) -> str:
+    file = folder / "config.yaml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load(file, SCHEMA)
+    return str(caught.value)
+
+
+def edited(old: str, new: str) -> str:
+    text = (ANALYSIS / "config/tiny.yaml").read_text("utf-8")
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+@pytest.mark.parametrize("name", ["tiny", "quick", "full"])
+def test_the_three_configurations_follow_the_schema(name: str) -> None:
+    configuration = load(ANALYSIS / f"config/{name}.yaml", SCHEMA)
+    assert configuration["sqrt_s"] == 13_000
+    assert configuration["samples"]["dy_60_120"]["mass_range"] == [60, 120]
+
+
+def test_quick_has_the_same_number_of_events_for_every_sample() -> None:
+    configuration = load(ANALYSIS / "config/quick.yaml", SCHEMA)
+    assert configuration["events"]["templates"] == configuration["events"]["pseudodata"]
+    assert not any(
+        "events" in sample for sample in [configuration["signal"], *configuration["samples"].values()]
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("luminosity: 1 fb^-1", "luminosity: 1 pb", 5, "expected a unit of luminosity"),
+        ("luminosity: 1 fb^-1", "luminosity: -1", 5, "expected more than 0 fb^-1, found -1"),
+        (
+            "luminosity: 1 fb^-1",
+            "luminosity: {}",
+            5,
+            "expected type number in fb^-1, such as '1 fb^-1', found {}",
+        ),
+        ("luminosity: 1 fb^-1", "lumi: 1 fb^-1", 5, "unknown key 'lumi'"),
+        ("  mass: 2 TeV", "  mas: 2 TeV", 14, "unknown key 'mas' in 'signal'; did you mean 'mass'?"),
+        ("  process: zprime", "  process: wprime", 13, "expected one of 'zprime', found \"wprime\""),
+        ("  templates: 400", "  templates: many", 10, 'expected type integer, found "many"'),
+        ("output: results/tiny", "output: ../elsewhere", 2, "the folder of all products"),
+        ("seed: 1", "seed: 1\nseed: 2", 4, "stands here a second time"),
+        ("seed: 1", "seed: !!python/name:os.system", 3, "expected plain values"),
+        ("seed: 1", "seed: [1", 4, "expected YAML"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(old: str, new: str, line: int, words: str, tmp_path: Path) -> None:
+    message = refusal(edited(old, new), tmp_path)
+    assert f"config.yaml:{line}: " in message
+    assert words in message
+
+
+def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
+    text = edited("  mass: 2 TeV", "  mas: 2 TeV").replace("parts: 1", "parts: 0")
+    message = refusal(text, tmp_path)
+    assert "'mas'" in message
+    assert "'signal' lacks 'mass'" in message
+    assert "'parts': expected at least 1, found 0" in message
+
+
+def test_text_where_a_number_is_wanted_is_taken_as_the_number() -> None:
+    schema = json.loads(SCHEMA.read_text("utf-8"))
+    document = yaml.safe_load((ANALYSIS / "config/tiny.yaml").read_text("utf-8"))
+    document["signal"]["coupling"] = "0.5"
+    document["multiple_interactions"] = "true"
+    configuration = check(document, schema, [])
+    assert configuration["signal"]["coupling"] == 0.5
+    assert configuration["multiple_interactions"] is True
+
+
+def test_a_mistake_on_the_command_line_is_not_blamed_on_the_file() -> None:
+    schema = json.loads(SCHEMA.read_text("utf-8"))
+    source = ANALYSIS / "config/tiny.yaml"
+    document = yaml.safe_load(source.read_text("utf-8"))
+    document["signal"]["mass"] = "3 pb"
+    with pytest.raises(ConfigurationError, match=r"^command line: 'signal\.mass'"):
+        check(document, schema, [source])
+
+
+@given(
+    value=st.floats(min_value=1e-6, max_value=1e6),
+    pair=st.sampled_from(
+        [("MeV", "GeV", 1e-3), ("TeV", "GeV", 1e3), ("fb", "pb", 1e-3), ("ab^-1", "fb^-1", 1e3)]
+    ),
+)
+def test_a_quantity_is_converted_to_the_wanted_unit(value: float, pair: tuple[str, str, float]) -> None:
+    given_unit, wanted, factor = pair
+    assert parse(f"{value!r} {given_unit}", wanted) == pytest.approx(value * factor, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["", "TeV", "1..2 GeV", "1 GeV 2", "0x10 GeV", "nan GeV"])
+def test_what_is_no_quantity_is_refused(text: str) -> None:
+    with pytest.raises(UnitError, match="expected a quantity in GeV"):
+        parse(text, "GeV")
