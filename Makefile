@@ -1,0 +1,57 @@
+# make demo   the quick analysis with what this machine has, from a fresh clone
+# make test   everything that must hold: style, types, tests; installs what they need
+# make lock   resolve envs/*.in into the locked environments
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+CORES ?= $(shell nproc)
+BIN := .venv/bin
+
+.PHONY: help demo test check unit contract bench lock clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+.venv/run.stamp: envs/run.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "relance needs Python 3.11 or newer with its venv module: install python3-venv, or say 'make PYTHON=/path/to/python3.12'" >&2; exit 3; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+.venv/dev.stamp: envs/dev.txt .venv/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/dev.txt
+	touch $@
+
+# Images need an engine that builds them; exit code 3 means that this machine has none, and plain processes serve.
+demo: .venv/run.stamp
+	$(BIN)/relance images build || test $$? -eq 3
+	$(BIN)/relance run --config quick --cores $(CORES)
+	@cat results/quick/fit/limits.txt
+	@echo "The plots are in results/quick/fit/plots."
+
+check: .venv/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflows
+	$(BIN)/snakemake --lint
+
+test: check
+	tests/machine/prepare.sh
+	$(BIN)/relance images build
+	$(BIN)/coverage erase
+	$(BIN)/python -m coverage run -m pytest -n $(CORES) --dist loadscope
+
+lock:
+	$(PYTHON) envs/lock.py
+
+bench: .venv/dev.stamp
+	$(BIN)/python bench/analysis.py
+
+clean:
+	rm -rf .venv .envs .snakemake results
