@@ -1,0 +1,59 @@
+"""A filter on the leptons of the hard process, before anything expensive is generated."""
+
+import math
+
+import pythia8mc
+
+_CHARGED_LEPTONS = (11, 13, 15)
+
+
+class MassFilter(pythia8mc.UserHooks):  # type: ignore[misc]
+    """Keep hard processes with enough charged leptons, the two hardest of a large enough mass.
+
+    Vetoed processes cost no shower and no hadronisation. Pythia's cross-section counts them out, so
+    that its `sigmaGen` divided by `efficiency` is the cross-section before the filter.
+
+    Attributes:
+        tried, passed: hard processes seen and let through so far.
+    """
+
+    def __init__(self, minimum_mass: float, minimum_leptons: int) -> None:
+        """Take the least mass of the two hardest charged leptons in GeV, and the least number of them."""
+        super().__init__()
+        self._minimum_mass = minimum_mass
+        self._minimum_leptons = max(minimum_leptons, 2 if minimum_mass > 0 else 0)
+        self.tried = 0
+        self.passed = 0
+
+    @property
+    def efficiency(self) -> float:
+        """Fraction of the hard processes let through; 1 before the first."""
+        return self.passed / self.tried if self.tried else 1.0
+
+    @property
+    def efficiency_uncertainty(self) -> float:
+        """Binomial standard error of the efficiency."""
+        efficiency = self.efficiency
+        return math.sqrt(efficiency * (1 - efficiency) / self.tried) if self.tried else 0.0
+
+    def canVetoProcessLevel(self) -> bool:  # noqa: N802 (Pythia's name)
+        """Tell Pythia that this hook has a say on the hard process."""
+        return True
+
+    def doVetoProcessLevel(self, process: pythia8mc.Event) -> bool:  # noqa: N802 (Pythia's name)
+        """Say whether this hard process is dropped."""
+        self.tried += 1
+        leptons = sorted(
+            (
+                (particle.pT(), particle.p())
+                for particle in (process[index] for index in range(5, process.size()))
+                if particle.status() > 0 and particle.idAbs() in _CHARGED_LEPTONS
+            ),
+            key=lambda lepton: -lepton[0],
+        )
+        if len(leptons) < self._minimum_leptons:
+            return True
+        if self._minimum_mass > 0 and (leptons[0][1] + leptons[1][1]).mCalc() < self._minimum_mass:
+            return True
+        self.passed += 1
+        return False

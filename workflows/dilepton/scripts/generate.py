@@ -1,0 +1,107 @@
+"""Generate events of one process with Pythia 8 and write them as HepMC3."""
+
+import argparse
+from pathlib import Path
+
+import pythia8mc
+
+from dilepton import generator, hardprocess, hepmcwriter, leshouches, program
+from dilepton.hepmcwriter import EventExtras, Tool
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--process", required=True, choices=sorted(hardprocess.PROCESSES))
+    parser.add_argument("--events", required=True, type=int, help="events to write (after the filter)")
+    parser.add_argument("--seed", required=True, type=int, help=f"1 to {generator.MAXIMUM_SEED}")
+    parser.add_argument(
+        "--output", required=True, type=Path, help="HepMC3 ASCII: .hepmc.gz, .hepmc.zst or .hepmc"
+    )
+    parser.add_argument("--sqrt-s", type=float, default=13000.0, metavar="GEV", help="GeV (13000)")
+    parser.add_argument("--mass", type=float, metavar="GEV", help="mass of the Z′ in GeV")
+    parser.add_argument(
+        "--coupling", type=float, default=1.0, help="of the Z′, in units of the Standard Model Z's (1)"
+    )
+    parser.add_argument(
+        "--channels", nargs="+", default=["ee", "mumu"], choices=sorted(hardprocess.LEPTONS),
+        help="charged leptons that Z′, γ*/Z and W may decay to (ee mumu)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--mass-range", nargs=2, type=float, metavar=("LOW", "HIGH"),
+        help="GeV, of the dilepton mass in the hard process (zprime: all; drell_yan: 60 to √s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--filter-mass", type=float, default=0.0, metavar="GEV",
+        help="GeV, least mass of the two hardest charged leptons of the hard process (no filter)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-multiple-interactions", action="store_true", help="faster, without pile of soft jets"
+    )
+    parser.add_argument(
+        "--variations", choices=["none", "all"], default="all", help="weights of scales, densities (all)"
+    )
+    parser.add_argument(
+        "--lhe", type=Path, help="Les Houches event file to shower instead; --process is its name"
+    )
+    return parser.parse_args()
+
+
+def plan(options: argparse.Namespace) -> generator.Plan:
+    """What the command line asks for.
+
+    Raises:
+        GenerationError: an option that has no meaning.
+    """
+    if not 1 <= options.seed <= generator.MAXIMUM_SEED:
+        raise generator.GenerationError(
+            f"--seed: expected 1 to {generator.MAXIMUM_SEED}, found {options.seed}; choose another"
+        )
+    if options.events < 1:
+        raise generator.GenerationError(
+            f"--events: expected at least 1, found {options.events}; ask for more"
+        )
+    if options.lhe is not None:
+        leshouches.check(options.lhe, options.events)
+    return generator.Plan(
+        process=options.process,
+        request=hardprocess.Request(
+            mass=options.mass,
+            coupling=options.coupling,
+            channels=tuple(sorted(set(options.channels))),
+            mass_range=tuple(options.mass_range) if options.mass_range else None,
+            centre_of_mass_energy=options.sqrt_s,
+        ),
+        events=options.events,
+        seed=options.seed,
+        filter_mass=options.filter_mass,
+        multiple_interactions=not options.no_multiple_interactions,
+        vary=options.variations == "all",
+        lhe=options.lhe,
+    )
+
+
+def main() -> None:
+    """Generate and write."""
+    options = arguments()
+    source = generator.Generator(plan(options))
+    version = f"{pythia8mc.__version__}" if hasattr(pythia8mc, "__version__") else "8.317"
+    tools = [Tool("Pythia", version, "hard process, showers, hadrons, decays")]
+    with hepmcwriter.run_file(options.output, source.weight_names, tools) as output:
+        number = 0
+        for batch in source.batches():
+            for record, weights in zip(batch.records, batch.weights, strict=True):
+                section = batch.cross_section
+                output.events.write(record, EventExtras(number, weights, section.value, section.uncertainty))
+                number += 1
+        output.attributes.update(
+            process=options.process,
+            seed=options.seed,
+            events=number,
+            filter_efficiency=source.filter_efficiency,
+            filter_efficiency_uncertainty=source.filter_efficiency_uncertainty,
+        )
+
+
+if __name__ == "__main__":
+    program.run(main)
