@@ -54,13 +54,26 @@ def read(path: Path) -> Document:
             found=getattr(error, "strerror", None) or "bytes that aren't UTF-8",
             next_step="check the name and the permissions",
         ) from error
+    return _parsed(text, path)
+
+
+def value(text: str, path: Path) -> Any:
+    """Return the value that a short text says in YAML, as in `--set mass=2500`; `path` is for messages.
+
+    Raises:
+        InputError: it isn't such YAML as `read` takes.
+    """
+    return _parsed(text, path).value
+
+
+def _parsed(text: str, path: Path) -> Document:
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise _syntax_error(path, error) from error
     lines: dict[_Keys, int] = {}
-    value = None if root is None else _Reader(path, lines).value(root, (), ())
-    return Document(path, value, lines)
+    content = None if root is None else _Reader(path, lines).value(root, (), ())
+    return Document(path, content, lines)
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,0 +1,50 @@
+"""The command line: the one place that prints, exits or reads the environment."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from relance import __version__
+from relance.cli.lazy import LazyGroup
+from relance.errors import ExitCode, RelanceError
+
+_COMMANDS = {
+    "run": ("relance.cli.run", "run", "Run an analysis on this machine."),
+    "images": ("relance.cli.images", "images", "Build, pin and list container images."),
+    "completion": ("relance.cli.completion", "completion", "Print the completion script of a shell."),
+}
+
+
+@click.group(cls=LazyGroup, commands_at=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="relance", message="%(prog)s %(version)s")
+def relance() -> None:
+    """Preserve a particle-physics analysis, and run it again with another signal."""
+
+
+def main() -> None:
+    """Run the command line and exit with an `ExitCode`."""
+    sys.exit(run_command_line(sys.argv[1:]))
+
+
+def run_command_line(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit status; errors are told on stderr, one message each."""
+    try:
+        return relance.main(list(arguments), prog_name="relance", standalone_mode=False) or ExitCode.OK
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.BAD_INPUT
+    except RelanceError as error:
+        return _told(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return _told("interrupted; type the same command to go on", ExitCode.INTERRUPTED)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _told(f"{place}{error.strerror or error}", ExitCode.MISSING_PART)
+
+
+def _told(message: str, code: ExitCode) -> ExitCode:
+    click.echo(f"error: {message}", err=True)
+    return code

@@ -1,0 +1,183 @@
+"""`relance run`: execute an analysis on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from relance.cli import display, signals, values
+from relance.engines import local
+from relance.engines.base import Watch
+from relance.errors import AnalysisError, ExitCode
+from relance.model import RunRequest, RunResult, RunStatus, RuntimeKind, StepProgress
+
+_LAST_LINES = 20
+_MOST_RESULTS = 12
+
+
+class _PassingOn(click.Command):
+    """A command that keeps what stands after `--` for another program."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own, passed_on = args, []
+        if "--" in args:
+            at = args.index("--")
+            own, passed_on = args[:at], args[at + 1 :]
+        ctx.meta["passed_on"] = tuple(passed_on)
+        return super().parse_args(ctx, own)
+
+
+@click.command(cls=_PassingOn, options_metavar="[OPTIONS]", epilog="What stands after -- goes to Snakemake.")
+@click.argument("analysis", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--config", metavar="FILE|NAME", help="Configuration: a file, or one the analysis brings.")
+@click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Replace a value of it.")
+@click.option(
+    "--runtime",
+    type=click.Choice([kind.value for kind in RuntimeKind]),
+    help="What steps run in; the first that works if left out.",
+)
+@click.option(
+    "--cores", type=click.IntRange(min=1), show_default="all", help="Most processor cores to use at once."
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would run and why; run nothing.")
+@click.option("-k", "--keep-going", is_flag=True, help="Go on with steps that don't need a failed one.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@click.pass_context
+def run(  # noqa: PLR0917 - click passes each by name
+    context: click.Context,
+    analysis: Path,
+    config: str | None,
+    assignments: tuple[str, ...],
+    runtime: str | None,
+    cores: int | None,
+    dry_run: bool,
+    keep_going: bool,
+    as_json: bool,
+    quiet: bool,
+) -> ExitCode:
+    """Run the analysis in DIR (default: here) and say where its results lie.
+
+    Steps whose results are there and up to date are not run again. The rules' containers run in Apptainer;
+    where there is none in Podman or Docker; else their programs run as plain processes in environments with
+    the same locked packages.
+
+    \b
+    relance run --config tiny                     a configuration that the analysis brings
+    relance run --set signal.mass=2500            another signal
+    relance run --dry-run                         what would run, and why
+    relance run -- --forcerun fit                 any option of Snakemake
+    """
+    analysis = analysis.resolve()
+    usable = cores or len(os.sched_getaffinity(0))
+
+    def say(text: str) -> None:
+        if not quiet:
+            click.echo(f"relance: {text}", err=True)
+
+    request = RunRequest(
+        analysis=analysis,
+        configuration=values.configuration(config, analysis, Path.cwd()) if config else None,
+        settings=values.settings(assignments),
+        cores=usable,
+        dry_run=dry_run,
+        keep_going=keep_going,
+        arguments=context.meta["passed_on"],
+    )
+    engine = local.prepare(
+        analysis,
+        RuntimeKind(runtime) if runtime else None,
+        outer=os.environ,
+        cache=Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"),
+        say=say,
+        make=not dry_run,
+    )
+    if not dry_run:
+        say(f"steps run in {engine.runtime.kind} {engine.runtime.version}".rstrip())
+    with (
+        signals.noting(lambda: say("stopping; half-written results are removed")) as noted,
+        display.showing(sys.stderr, usable, quiet=quiet or dry_run) as show,
+    ):
+        result = engine.run(request, Watch(show, lambda: noted.first))
+    if as_json:
+        click.echo(_as_json(result))
+    elif not quiet:
+        _tell(result, dry_run=dry_run)
+    return _conclude(result, noted)
+
+
+def _as_json(result: RunResult) -> str:
+    return json.dumps(dataclasses.asdict(result), indent=2, default=str)
+
+
+def _tell(result: RunResult, *, dry_run: bool) -> None:
+    """Print what came of a run that went well."""
+    if result.status is not RunStatus.OK:
+        return
+    if dry_run:
+        for step in result.planned:
+            click.echo(f"{step.name}\n    why: {step.reason}")
+        click.echo(f"{len(result.planned)} steps would run" if result.planned else "nothing to do")
+        return
+    if not result.steps_total:
+        click.echo("nothing to do: every result is there and up to date")
+        return
+    click.echo(f"{result.steps_done} steps in {display.duration(result.seconds)}; the results:")
+    for name in result.results[:_MOST_RESULTS]:
+        click.echo(f"    {_shown(result.analysis / name)}")
+    if len(result.results) > _MOST_RESULTS:
+        click.echo(f"    and {len(result.results) - _MOST_RESULTS} more beside them")
+
+
+def _conclude(result: RunResult, noted: signals.Noted) -> ExitCode:
+    """Return the exit status, after telling on stderr why it isn't 0."""
+    match result.status:
+        case RunStatus.OK:
+            return ExitCode.OK
+        case RunStatus.INTERRUPTED:
+            done = f"{result.steps_done} of {result.steps_total} steps are done and kept"
+            click.echo(f"error: interrupted; {done}; type the same command to go on", err=True)
+            return noted.exit_code
+        case RunStatus.REFUSED:
+            click.echo(f"error: {result.message}", err=True)
+            return ExitCode.BAD_INPUT
+    for step in result.failed:
+        _tell_log(result, step)
+    raise _failure(result)
+
+
+def _failure(result: RunResult) -> AnalysisError:
+    names = ", ".join(f"'{step.name}'" for step in result.failed)
+    if not names:
+        return AnalysisError(
+            "the run failed",
+            expected="every step to make its outputs",
+            found=result.message,
+            next_step=f"read {_shown(result.record / 'console.log')}",
+        )
+    return AnalysisError(
+        f"step {names} failed",
+        expected="exit status 0",
+        found="an error, shown above",
+        next_step=f"mend it and type the same command: the {result.steps_done} steps that are done are kept",
+    )
+
+
+def _tell_log(result: RunResult, step: StepProgress) -> None:
+    """Print the last lines of what a failed step wrote: its own log, else the console's record."""
+    logs = [result.analysis / name for name in step.logs if (result.analysis / name).is_file()]
+    log = logs[0] if logs else result.record / "console.log"
+    lines = log.read_text("utf-8", "replace").splitlines() if log.is_file() else []
+    click.echo(f"step '{step.name}' failed; the end of {_shown(log)}:", err=True)
+    for line in lines[-_LAST_LINES:]:
+        click.echo(f"    {line}", err=True)
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

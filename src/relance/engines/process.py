@@ -1,0 +1,104 @@
+"""A long-running child process with all its descendants, ended as a whole when it must stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_BEAT = 0.1  # seconds between two looks
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a stopped process may take, in seconds, before a harder signal is sent."""
+
+    interrupt: float = 15.0
+    """After SIGINT, on which Snakemake removes what is half-written."""
+    terminate: float = 5.0
+    """After SIGTERM; then comes SIGKILL."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a process ended."""
+
+    status: int
+    """Exit status; minus the signal's number if a signal ended it."""
+    stopped_by: signal.Signals | None
+    """The signal that the caller asked to stop it with, if any."""
+    killed: bool
+    """Whether it had to be killed, so that it could not tidy up."""
+
+
+def run(
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    console: Path,
+    beat: Callable[[], None],
+    stop: Callable[[], signal.Signals | None],
+    patience: Patience = Patience(),
+) -> Ending:
+    """Run a command to its end, calling `beat` ten times a second and `stop` to learn whether to end it.
+
+    The command is the leader of a process group of its own: a signal for it reaches every job at once, as
+    Ctrl-C in a terminal would, and no other signal of the terminal does.
+    """
+    with console.open("ab") as output:
+        child = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    asked: signal.Signals | None = None
+    last_word: signal.Signals | None = None
+    deadline = 0.0
+    try:
+        while child.poll() is None:
+            beat()
+            asked = asked or stop()
+            if asked is not None and time.monotonic() >= deadline:
+                last_word, pause = _next_signal(last_word, patience)
+                deadline = time.monotonic() + pause
+                _signal_group(child.pid, last_word)
+            _wait(child, _BEAT)
+    except BaseException:
+        _signal_group(child.pid, signal.SIGKILL)
+        child.wait()
+        raise
+    if asked is not None:
+        _signal_group(child.pid, signal.SIGTERM)  # whatever a job left behind
+    beat()
+    return Ending(child.returncode, asked, last_word is signal.SIGKILL)
+
+
+def _next_signal(last: signal.Signals | None, patience: Patience) -> tuple[signal.Signals, float]:
+    if last is None:
+        return signal.SIGINT, patience.interrupt
+    if last is signal.SIGINT:
+        return signal.SIGTERM, patience.terminate
+    return signal.SIGKILL, patience.terminate
+
+
+def _signal_group(leader: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(leader, number)
+    except ProcessLookupError:
+        return
+
+
+def _wait(child: subprocess.Popen[bytes], seconds: float) -> None:
+    try:
+        child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return

@@ -1,0 +1,158 @@
+"""Which runtime this machine has: tried, not guessed from a name on PATH."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from relance.errors import MissingPartError
+from relance.model import ImageRef, Runtime, RuntimeKind
+
+_PATIENCE = 20.0  # seconds; an engine that needs longer to say its version doesn't work
+
+HOW_TO_GET = {
+    RuntimeKind.APPTAINER: "install it (apptainer.org/docs/admin) or leave --runtime out",
+    RuntimeKind.PODMAN: "install it (package 'podman') or leave --runtime out",
+    RuntimeKind.DOCKER: "install it (docs.docker.com), start its service, or leave --runtime out",
+}
+
+
+@dataclass(frozen=True)
+class Absence:
+    """A runtime that can't be used here."""
+
+    kind: RuntimeKind
+    reason: str
+    remedy: str
+
+
+Ask = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
+
+
+def ask(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a short command and return what it said; exit status 127 if it is not there or hangs."""
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=_PATIENCE, check=False, stdin=subprocess.DEVNULL
+        )
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(command, 127, "", "not installed")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 127, "", str(error))
+
+
+def find(kind: RuntimeKind, images: Sequence[ImageRef], ask: Ask = ask) -> Runtime | Absence:
+    """Try one runtime: does it answer, can it run, and does it have every image of the analysis?"""
+    if kind is RuntimeKind.PLAIN:
+        return Runtime(kind, "")
+    found = _FINDERS[kind](ask)
+    if isinstance(found, Absence):
+        return found
+    return _lacking_images(found, images, ask) or found
+
+
+def choose(
+    wanted: RuntimeKind | None,
+    images: Sequence[ImageRef],
+    find: Callable[[RuntimeKind, Sequence[ImageRef]], Runtime | Absence] = find,
+) -> tuple[Runtime, tuple[Absence, ...]]:
+    """Return the runtime to use and the ones before it that can't be used.
+
+    `wanted` is taken or fails; otherwise the first that works of Apptainer, Podman, Docker, plain processes.
+
+    Raises:
+        MissingPartError: the wanted runtime can't be used; its next step says how to get it.
+    """
+    if wanted is not None:
+        found = find(wanted, images)
+        if isinstance(found, Absence):
+            raise MissingPartError(
+                f"runtime '{wanted}' can't be used",
+                expected=f"a working {wanted.capitalize()} that has the analysis's images",
+                found=found.reason,
+                next_step=found.remedy,
+            )
+        return found, ()
+    absences: list[Absence] = []
+    for kind in RuntimeKind:
+        found = find(kind, images)
+        if isinstance(found, Runtime):
+            return found, tuple(absences)
+        absences.append(found)
+    raise AssertionError("plain processes are always there")
+
+
+def program(kind: RuntimeKind) -> Path:
+    """Return the absolute path of an engine's program."""
+    return Path(shutil.which(kind.value) or kind.value)
+
+
+def _apptainer(ask: Ask) -> Runtime | Absence:
+    answer = ask(["apptainer", "--version"])
+    if answer.returncode != 0:
+        return _absence(RuntimeKind.APPTAINER, answer)
+    return Runtime(RuntimeKind.APPTAINER, answer.stdout.strip().rpartition(" ")[2])
+
+
+def _podman(ask: Ask) -> Runtime | Absence:
+    answer = ask(["podman", "info", "--format", "{{.Version.Version}} {{.Host.Security.Rootless}}"])
+    if answer.returncode != 0:
+        return _absence(RuntimeKind.PODMAN, answer)
+    version, _, rootless = answer.stdout.strip().partition(" ")
+    return Runtime(RuntimeKind.PODMAN, version, rootless=rootless == "true")
+
+
+def _docker(ask: Ask) -> Runtime | Absence:
+    answer = ask(["docker", "version", "--format", "{{.Server.Version}}"])
+    if answer.returncode != 0:
+        return _absence(RuntimeKind.DOCKER, answer)
+    return Runtime(RuntimeKind.DOCKER, answer.stdout.strip())
+
+
+_FINDERS: dict[RuntimeKind, Callable[[Ask], Runtime | Absence]] = {
+    RuntimeKind.APPTAINER: _apptainer,
+    RuntimeKind.PODMAN: _podman,
+    RuntimeKind.DOCKER: _docker,
+}
+
+
+def _absence(kind: RuntimeKind, answer: subprocess.CompletedProcess[str]) -> Absence:
+    lines = [line for line in answer.stderr.splitlines() if line.strip()]
+    return Absence(kind, lines[-1].strip() if lines else "no answer", HOW_TO_GET[kind])
+
+
+def _lacking_images(runtime: Runtime, images: Sequence[ImageRef], ask: Ask) -> Absence | None:
+    """Say why the runtime can't run the images of the analysis; images from a registry are its own matter."""
+    unbuilt = [image.name for image in images if image.config is None and len(image.written) == 1]
+    if unbuilt:
+        return Absence(runtime.kind, f"no image for {', '.join(unbuilt)}", "type 'relance images build'")
+    built = [image for image in images if image.config is not None]
+    if runtime.kind is RuntimeKind.APPTAINER:
+        return _apptainer_trial(built, ask)
+    for image in built:
+        answer = ask([runtime.kind.value, "image", "inspect", "--format", "{{.Id}}", str(image.config)])
+        if answer.returncode != 0:
+            return Absence(
+                runtime.kind,
+                f"the image '{image.name}' ({image.config}) isn't in {runtime.kind.capitalize()}",
+                "type 'relance images build'",
+            )
+    return None
+
+
+def _apptainer_trial(built: Sequence[ImageRef], ask: Ask) -> Absence | None:
+    kind = RuntimeKind.APPTAINER
+    for image in built:
+        if image.runtime_path is None or not image.runtime_path.exists():
+            return Absence(kind, f"{image.runtime_path} is missing", "type 'relance images build'")
+    if not built:
+        return None
+    # An ordinary user may have the program but not the right to mount an image: only a trial tells.
+    trial = ask(["apptainer", "exec", "--containall", str(built[0].runtime_path), "true"])
+    if trial.returncode == 0:
+        return None
+    said = _absence(kind, trial).reason
+    return Absence(kind, f"it can't run an image: {said}", "see apptainer.org/docs/admin for user namespaces")

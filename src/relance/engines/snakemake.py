@@ -1,0 +1,128 @@
+"""How Snakemake is called: its command line and its environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from relance.errors import InputError
+from relance.model import RunRequest, RuntimeKind
+
+JOB_ENVIRONMENT = {"LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""What every job sees besides PATH, HOME and TMPDIR, in every runtime, so that results are the same."""
+
+_SNAKEFILES = ("Snakefile", "workflow/Snakefile", "snakefile", "workflow/snakefile")
+_HOME_INSIDE = "/home/relance"
+_TEMPORARY_INSIDE = "/tmp"  # noqa: S108 - the container has one of its own
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run, in a folder of its own below `.snakemake/relance`."""
+
+    path: Path
+
+    @property
+    def events(self) -> Path:
+        """What the logger plugin writes."""
+        return self.path / "events.jsonl"
+
+    @property
+    def console(self) -> Path:
+        """What Snakemake and its jobs print."""
+        return self.path / "console.log"
+
+    @property
+    def settings(self) -> Path:
+        """The values that replace those of the configuration."""
+        return self.path / "settings.json"
+
+    @property
+    def programs(self) -> Path:
+        """The stand-in's commands."""
+        return self.path / "bin"
+
+    @property
+    def scratch(self) -> Path:
+        """Home and temporary folder of the jobs."""
+        return self.path / "scratch"
+
+
+def snakefile(analysis: Path) -> Path:
+    """Return the Snakefile of an analysis.
+
+    Raises:
+        InputError: there is none.
+    """
+    for name in _SNAKEFILES:
+        if (analysis / name).is_file():
+            return analysis / name
+    raise InputError(
+        f"{analysis} is no analysis",
+        expected="a Snakefile in it",
+        found="none" if analysis.is_dir() else "no such folder",
+        next_step="give the folder of an analysis: relance run DIR",
+    )
+
+
+def write_settings(request: RunRequest, folder: RunFolder) -> None:
+    """Write the values that replace those of the configuration, if there are any."""
+    if request.settings:
+        folder.settings.write_text(json.dumps(request.settings, indent=1) + "\n", encoding="utf-8")
+
+
+def command(request: RunRequest, runtime: RuntimeKind, folder: RunFolder) -> list[str]:
+    """Return Snakemake's command line for a request."""
+    arguments = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile(request.analysis))]
+    arguments += ["--directory", str(request.analysis), "--cores", str(request.cores)]
+    arguments += ["--scheduler", "greedy", "--rerun-incomplete"]
+    arguments += ["--logger", "relance", "--logger-relance-outfile", str(folder.events)]
+    arguments += ["--software-deployment-method", "apptainer"]
+    if runtime is RuntimeKind.APPTAINER:
+        arguments += [f"--apptainer-args={apptainer_arguments(request.analysis, folder)}"]
+    else:
+        # A stand-in's pulled image is a text file, which must never be taken for an image by Apptainer.
+        images = request.analysis / ".snakemake" / "relance" / f"{runtime}-images"
+        arguments += ["--apptainer-prefix", str(images)]
+    configurations = [request.configuration] if request.configuration else []
+    if request.settings:
+        configurations.append(folder.settings)
+    if configurations:
+        arguments += ["--configfile", *map(str, configurations)]
+    if request.dry_run:
+        arguments.append("--dry-run")
+    if request.keep_going:
+        arguments.append("--keep-going")
+    return [*arguments, *request.arguments]
+
+
+def apptainer_arguments(analysis: Path, folder: RunFolder) -> str:
+    """Return the options of `apptainer exec` that keep the host's files, environment and network out."""
+    options = ["--containall", "--network", "none", "--pwd", str(analysis), "--bind", str(analysis)]
+    options += ["--home", f"{folder.scratch / 'home'}:{_HOME_INSIDE}"]
+    options += ["--bind", f"{folder.scratch / 'tmp'}:{_TEMPORARY_INSIDE}"]
+    for name, value in {**JOB_ENVIRONMENT, "TMPDIR": _TEMPORARY_INSIDE}.items():
+        options += ["--env", f"{name}={value}"]
+    return shlex.join(options)
+
+
+def environment(outer: Mapping[str, str], runtime: RuntimeKind, folder: RunFolder) -> dict[str, str]:
+    """Return the environment of the Snakemake process, from that of its caller.
+
+    Variables that would change what Apptainer does or shows to a job are left out. RELANCE_RUNTIME tells a
+    Snakefile what its steps run in.
+    """
+    kept = {
+        name: value
+        for name, value in outer.items()
+        if not name.startswith(("APPTAINER", "SINGULARITY")) or name.endswith(("_CACHEDIR", "_TMPDIR"))
+    }
+    kept["RELANCE_RUNTIME"] = runtime.value
+    if runtime is not RuntimeKind.APPTAINER:
+        kept["PATH"] = os.pathsep.join([str(folder.programs), outer.get("PATH", os.defpath)])
+    return kept

@@ -1,0 +1,86 @@
+"""A stand-in for the command `apptainer`: the same rules run in Podman, Docker or plain processes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from relance.errors import InputError
+from relance.model import Runtime, RuntimeKind
+
+_PROGRAM = Path(__file__).with_name("program.py")
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """What a stand-in must know; see `program.py` for the meaning of each."""
+
+    runtime: Runtime
+    program: Path | None
+    """The engine's own program; None for plain processes."""
+    folder: Path
+    """The analysis: its folder is the one place that jobs can write to."""
+    scratch: Path
+    label: str
+    environment: Mapping[str, str]
+    images: Mapping[str, str]
+    """What rules write → the image's digest, or the folder of an environment's programs."""
+    user: tuple[int, int] = field(default_factory=lambda: (os.getuid(), os.getgid()))
+    """The user and group that files made by jobs belong to."""
+
+
+def install(stand_in: StandIn, bin_folder: Path) -> None:
+    """Write the commands `apptainer` and `singularity` into a folder that will be first on PATH.
+
+    Raises:
+        InputError: a path holds a tab or a line break, or for a container a colon or comma.
+    """
+    settings = bin_folder / "settings.tsv"
+    for folder in (bin_folder, stand_in.scratch / "home", stand_in.scratch / "tmp"):
+        folder.mkdir(parents=True, exist_ok=True)
+    settings.write_text(_settings(stand_in), encoding="utf-8")
+    # -I and -S: nothing of the user's environment or site-packages is looked at, which also starts faster.
+    call = shlex.join([sys.executable, "-I", "-S", str(_PROGRAM), str(settings)])
+    for name in ("apptainer", "singularity"):
+        command = bin_folder / name
+        command.write_text(f'#!/bin/sh\nexec {call} "$@"\n', encoding="utf-8")
+        command.chmod(0o755)
+
+
+def _settings(stand_in: StandIn) -> str:
+    kind = stand_in.runtime.kind
+    rows = [
+        ("engine", kind.value),
+        ("program", str(stand_in.program or "")),
+        ("folder", str(stand_in.folder)),
+        ("scratch", str(stand_in.scratch)),
+        ("label", stand_in.label),
+        *(("option", option) for option in _options(stand_in)),
+        *(("env", name, value) for name, value in stand_in.environment.items()),
+        *(("image", written, target) for written, target in stand_in.images.items()),
+    ]
+    forbidden = "\t\n" if kind is RuntimeKind.PLAIN else "\t\n:,"
+    for path in (str(stand_in.folder), str(stand_in.scratch)):
+        if any(character in path for character in forbidden):
+            raise InputError(
+                "the analysis can't be mounted into a container",
+                expected="a folder without tab, line break, colon or comma in its path",
+                found=repr(path),
+                next_step="move or rename the folder",
+            )
+    return "".join("\t".join(row) + "\n" for row in rows)
+
+
+def _options(stand_in: StandIn) -> list[str]:
+    """Return the engine's options by which files that jobs make belong to the caller."""
+    user = "{}:{}".format(*stand_in.user)
+    if stand_in.runtime.kind is RuntimeKind.PODMAN:
+        mapping = ["--userns=keep-id"] if stand_in.runtime.rootless else []
+        return [*mapping, "--user", user, "--http-proxy=false"]
+    if stand_in.runtime.kind is RuntimeKind.DOCKER:
+        return ["--user", user]
+    return []
