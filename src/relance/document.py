@@ -119,14 +119,14 @@ class _Reader:
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise self._refusal(key_node, "a key isn't text", found="a list or mapping", expected="text")
-            key = key_node.value
+            key = self._text(key_node)
             if key in mapping:
                 first = self._lines[*keys, key]
                 raise self._refusal(
                     key_node,
                     f"the key {key!r} is repeated",
                     found=f"it on line {first} too",
-                    expected="it once",
+                    expected="one",
                 )
             if key == "<<" and key_node.style is None:
                 raise self._refusal(
@@ -140,7 +140,7 @@ class _Reader:
         text: str = node.value
         match node.tag.removeprefix("tag:yaml.org,2002:"):
             case "str":
-                return text
+                return self._text(node)
             case "null":
                 return None
             case "bool" if text in {"true", "false"}:
@@ -152,6 +152,13 @@ class _Reader:
         raise self._refusal(
             node, "a value can't be used", found=repr(text), expected="text or a finite number"
         )
+
+    def _text(self, node: yaml.ScalarNode) -> str:
+        """Return a scalar's text; JSON's escapes may write one character as two surrogates."""
+        try:
+            return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise self._refusal(node, "not text", found="half a character", expected="Unicode") from error
 
     def _refusal(self, node: yaml.Node, what: str, *, found: str, expected: str) -> InputError:
         return InputError(

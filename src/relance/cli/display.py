@@ -47,30 +47,33 @@ class Lines:
         self._stream = stream
         self._cores = cores
         self._clock = clock
+        self._done = 0
         self._shown: dict[tuple[int, float], StepState] = {}
 
     def __call__(self, progress: Progress) -> None:
         """Show what is new since the last call."""
         for step in progress.steps:
             key = (step.job, step.started)
-            if step.outputs and self._shown.get(key) is not step.state:
-                if key not in self._shown:
-                    click.echo(f"{_count(progress)} {step.name}", file=self._stream)
-                self._shown[key] = step.state
-                if step.state is not StepState.RUNNING:
-                    click.echo(self._ending(step, progress), file=self._stream)
+            before = self._shown.get(key)
+            if before is step.state:
+                continue
+            self._shown[key] = step.state
+            if before is None and step.outputs:
+                click.echo(f"{' ' * len(self._count(progress))} {step.name}", file=self._stream)
+            if step.state is not StepState.RUNNING:
+                click.echo(self._ending(step, progress), file=self._stream)
 
     def _ending(self, step: StepProgress, progress: Progress) -> str:
-        left = progress.seconds_left(self._clock(), self._cores)
+        taken = duration(step.seconds or 0.0)
         if step.state is StepState.FAILED:
-            return f"{_count(progress)} {step.name}: FAILED after {duration(step.seconds or 0.0)}"
+            return f"{self._count(progress)} {step.name}: FAILED after {taken}"
+        self._done += 1
+        left = progress.seconds_left(self._clock(), self._cores)
         estimate = f"; about {duration(left)} left" if left else ""
-        return f"{_count(progress)} {step.name}: done in {duration(step.seconds or 0.0)}{estimate}"
+        return f"{self._count(progress)} {step.name}: done in {taken}{estimate}"
 
-
-def _count(progress: Progress) -> str:
-    width = len(str(progress.total))
-    return f"[{progress.done:{width}d}/{progress.total}]"
+    def _count(self, progress: Progress) -> str:
+        return f"[{self._done:{len(str(progress.total))}d}/{progress.total}]"
 
 
 @contextmanager

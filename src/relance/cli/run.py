@@ -164,14 +164,19 @@ def _failure(result: RunResult) -> AnalysisError:
         f"step {names} failed",
         expected="exit status 0",
         found="an error, shown above",
-        next_step=f"mend it and type the same command: the {result.steps_done} steps that are done are kept",
+        next_step="mend it and type the same command: steps that are done are kept",
     )
 
 
 def _tell_log(result: RunResult, step: StepProgress) -> None:
     """Print the last lines of what a failed step wrote: its own log, else the console's record."""
-    logs = [result.analysis / name for name in step.logs if (result.analysis / name).is_file()]
-    log = logs[0] if logs else result.record / "console.log"
+    logs = [result.analysis / name for name in step.logs]
+    written = [
+        log
+        for log in logs
+        if log.is_file() and log.stat().st_size and log.stat().st_mtime >= step.started - 1
+    ]
+    log = written[0] if written else result.record / "console.log"
     lines = log.read_text("utf-8", "replace").splitlines() if log.is_file() else []
     click.echo(f"step '{step.name}' failed; the end of {_shown(log)}:", err=True)
     for line in lines[-_LAST_LINES:]:

@@ -19,6 +19,8 @@ from relance.engines.progress import EventFile, Progress, Tracker
 from relance.errors import InputError
 from relance.model import ImageRef, RunRequest, RunResult, RunStatus, Runtime, RuntimeKind, StepProgress
 
+_WHERE = re.compile(r'^\w+ in file "(?P<file>.+)", line (?P<line>\d+):\n')
+_FRAME = re.compile(r'\n  File ".+", line \d+, in .+')
 _SAYS_NOTHING = re.compile(
     r"^(?:Exiting because a job execution failed.*|At least one job did not complete.*)"
 )
@@ -224,7 +226,9 @@ def _message(tracker: Tracker, folder: snakemake.RunFolder) -> str:
     said = [text.strip() for text in tracker.errors if not _SAYS_NOTHING.match(text.strip())]
     if said:
         own = str(folder.settings)
-        text = "\n".join(dict.fromkeys(said))
+        text = "\n".join(
+            _WHERE.sub(r"\g<file>:\g<line>: ", _FRAME.sub("", part)) for part in dict.fromkeys(said)
+        )
         return re.sub(rf"{re.escape(own)}(?::\d+)?", "--set", text)
     with suppress(OSError):
         return "\n".join(folder.console.read_text("utf-8", "replace").splitlines()[-_LAST_LINES:])

@@ -81,7 +81,8 @@ def command(request: RunRequest, runtime: RuntimeKind, folder: RunFolder) -> lis
     arguments = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile(request.analysis))]
     arguments += ["--directory", str(request.analysis), "--cores", str(request.cores)]
     arguments += ["--scheduler", "greedy", "--rerun-incomplete"]
-    arguments += ["--logger", "relance", "--logger-relance-outfile", str(folder.events)]
+    # Progress is told from the events; the console is left to what the jobs print.
+    arguments += ["--quiet", "all", "--logger", "relance", "--logger-relance-outfile", str(folder.events)]
     arguments += ["--software-deployment-method", "apptainer"]
     if runtime is RuntimeKind.APPTAINER:
         arguments += [f"--apptainer-args={apptainer_arguments(request.analysis, folder)}"]

@@ -117,7 +117,9 @@ def container_command(settings: Settings, call: Call, name: str) -> list[str]:
         "--label",
         settings.single["label"],
     ]
-    arguments += ["--network", "none", "--security-opt", "label=disable", *settings.options]
+    # The host name would be a random one, and SELinux would refuse the folders without being relabelled.
+    arguments += ["--network", "none", "--hostname", "relance", "--security-opt", "label=disable"]
+    arguments += settings.options
     folder = call.folder or os.getcwd()
     mounts = [f"{path}:{path}" for path in dict.fromkeys([*settings.folders, folder])]
     mounts += [bind if ":" in bind else f"{bind}:{bind}" for bind in call.binds]
