@@ -62,23 +62,33 @@ class Source:
         magic = self._raw.read(4)
         self._raw.seek(0)
         self._stream = _decompressed(self._raw, magic)
+        self._pending = b""
         self.tail = b""
         self.error: CompressionError | None = None
 
+    def peek(self, size: int) -> bytes:
+        """The first bytes, before anything is read; they will be read again."""
+        self._pending = self._read(size)
+        return self._pending
+
     def readinto(self, buffer: memoryview) -> int:
         """Fill the buffer as far as the file goes; 0 at its end, and where it cannot be read further."""
+        data, self._pending = self._pending[: len(buffer)], self._pending[len(buffer) :]
+        data = data or self._read(len(buffer))
+        buffer[: len(data)] = data
+        if data:
+            self.tail = (self.tail + data)[-self.TAIL :]
+        return len(data)
+
+    def _read(self, size: int) -> bytes:
         try:
-            data = self._stream.read(len(buffer))
+            return self._stream.read(size)
         except (EOFError, zlib.error, OSError, zstandard.ZstdError) as error:
             self.error = CompressionError(
                 f"'{self._path}': expected a complete file, found that it is cut off or damaged ({error}); "
                 "make it or copy it again"
             )
-            data = b""
-        buffer[: len(data)] = data
-        if data:
-            self.tail = (self.tail + data)[-self.TAIL :]
-        return len(data)
+            return b""
 
     def close(self) -> None:
         """Close the file."""

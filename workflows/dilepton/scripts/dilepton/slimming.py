@@ -2,12 +2,12 @@
 
 Kept: beams, hard process (Pythia status 21 to 23), the resonance copies that decay, hadrons with a c or b
 quark, hadrons and taus that a final charged lepton descends from, the hadron or tau that a final photon comes
-from, all final neutrinos and charged leptons, and every other final particle within |η| < 5. That is enough to
-know prompt leptons from others, to dress them, and for isolation, jets, flavour tags and missing momentum.
+from, all final neutrinos and charged leptons, and every other final particle within |η| < 5. That is enough
+to know prompt leptons from others, to dress them, and for isolation, jets, flavour tags and missing momentum.
 
 Every kept particle hangs from its nearest kept ancestor. What came out of a string, of the showers of quarks
-and gluons, of multiple interactions or of the beam remnants hangs from the vertex that ends the outgoing quarks
-and gluons of the hard process, or from that of the beams if there are none. Momentum is balanced at the
+and gluons, of multiple interactions or of the beam remnants hangs from the vertex that ends the outgoing
+quarks and gluons of the hard process, or from that of the beams if there are none. Momentum is balanced at the
 vertices of decays, not at those where particles were left out.
 """
 

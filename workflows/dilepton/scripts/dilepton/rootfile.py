@@ -1,0 +1,49 @@
+"""ROOT files that depend on nothing but their content: no time, no random identifier, no path."""
+
+import datetime
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uproot
+
+from dilepton import atomic
+
+_IDENTIFIER = uuid.UUID(int=0)
+# ROOT counts years from 1995: its earliest date.
+_DATE = datetime.datetime(1995, 1, 1)
+
+
+@contextmanager
+def create(
+    path: Path, compression: uproot.compression.Compression | None = None
+) -> Iterator[uproot.WritableDirectory]:
+    """A new ROOT file, there whole or not at all; a `str` assigned to a key becomes a TObjString.
+
+    Equal objects written in the same order give equal bytes.
+
+    Raises:
+        OSError: the folder cannot be written, or the disk is full.
+    """
+    with (
+        atomic.output(path) as temporary,
+        temporary.open("w+b") as stream,
+        _stopped_clock(),
+        uproot.recreate(
+            stream, compression=compression or uproot.ZSTD(1), uuid_function=lambda: _IDENTIFIER
+        ) as file,
+    ):
+        yield file
+
+
+@contextmanager
+def _stopped_clock() -> Iterator[None]:
+    """Every date that uproot writes is the same; it has an option for identifiers but none for dates."""
+    running = uproot._util.datetime_to_code
+    code = running(_DATE)
+    uproot._util.datetime_to_code = lambda _moment: code
+    try:
+        yield
+    finally:
+        uproot._util.datetime_to_code = running
