@@ -47,8 +47,8 @@ test: check
 	$(BIN)/coverage erase
 	$(BIN)/python -m coverage run -m pytest -n $(CORES) --dist loadscope
 
-lock:
-	$(PYTHON) envs/lock.py
+lock: .venv/dev.stamp
+	$(BIN)/python envs/lock.py
 
 bench: .venv/dev.stamp
 	$(BIN)/python bench/analysis.py
