@@ -28,11 +28,12 @@ find "$packages" -type d \( -name tests -o -name test \) -not -path '*/pyhf/*' -
 find "$packages" -name '*.a' -delete
 find "$packages" -type d -name include -prune -exec rm -rf {} +
 find "$packages" \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' \) -delete
-rm -rf "$packages"/../../share/Pythia8/{examples,htmldoc,pdfdoc} share/man share/doc
+rm -rf share/Pythia8/{examples,htmldoc,pdfdoc} share/man share/doc include
 rm -f bin/[Aa]ctivate*
 
 # Compiled once, and trusted whatever the files' times: a read-only image could never write them itself.
-compile() { python3 -m compileall -q -f -j 1 --invalidation-mode unchecked-hash "$@" >/dev/null || true; }
+# A package may hold files of another Python's syntax; they stay as they are.
+compile() { python3 -m compileall -q -f --invalidation-mode unchecked-hash "$@" >/dev/null || true; }
 find "$packages" -name __pycache__ -prune -exec rm -rf {} +
 compile "$packages"
 standard=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')

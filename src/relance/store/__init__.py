@@ -1,0 +1,1 @@
+"""Content by digest: OCI layouts, container images and the runtime images made from them."""

@@ -1,0 +1,185 @@
+"""From containers/NAME/Containerfile to an image that runs: what is current is kept, the rest is built."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from relance import digest
+from relance.errors import InputError
+from relance.model import Digest
+from relance.store import images, normalise, squashfs
+from relance.store.atomic import write_bytes, write_text
+from relance.store.builders import Builder, Context
+from relance.store.images import LocalImage
+from relance.store.layout import Layout
+from relance.store.normalise import Image, Settings
+from relance.store.recipe import Recipe, read
+
+RECIPE_VERSION = 1
+"""Changes whenever the same Containerfile would give another image or runtime image."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done for one image; `current` is what is there already and fits, if any."""
+
+    name: str
+    recipe: Recipe
+    key: Digest
+    current: LocalImage | None
+
+
+@dataclass(frozen=True)
+class Store:
+    """The user's folder of images: an OCI layout, runtime images by digest, pip's downloads."""
+
+    folder: Path
+
+    @property
+    def layout(self) -> Layout:
+        """The images, with shared layers once."""
+        return Layout(self.folder / "images")
+
+    @property
+    def runtime(self) -> Path:
+        """Folder of the runtime images."""
+        return self.folder / "runtime" / "sha256"
+
+    @property
+    def offered(self) -> Path:
+        """What builds are shown as /run/relance: pip's settings and its cache, whose files are checked by hash."""
+        return self.folder / "offered"
+
+
+@dataclass(frozen=True)
+class PipSettings:
+    """How this machine reaches its package index; nothing of it stays in an image."""
+
+    index: str | None = None
+    certificates: Path | None = None
+
+
+def names(repository: Path) -> tuple[str, ...]:
+    """Return the names of a repository's images: the folders below containers/ with a Containerfile."""
+    return tuple(sorted(path.parent.name for path in (repository / "containers").glob("*/Containerfile")))
+
+
+def plan(repository: Path, wanted: Sequence[str], base: Digest | None) -> tuple[Plan, ...]:
+    """Say what there is to do for the images of these names, or for all.
+
+    base: the base image's configuration digest, or None if it isn't there yet (nothing is current then).
+
+    Raises:
+        InputError: a name is unknown, or a Containerfile can't be read.
+    """
+    present = names(repository)
+    for name in wanted:
+        if name not in present:
+            raise InputError(
+                f"image {name!r} is unknown",
+                expected=f"one of {', '.join(present)}" if present else "a folder containers/NAME/Containerfile",
+                found=repr(name),
+                next_step="see 'relance images list'",
+            )
+    built = images.known(repository).local
+    plans = []
+    for name in wanted or present:
+        recipe = read(repository / "containers" / name / "Containerfile")
+        key = build_key(repository, recipe, base) if base else Digest("")
+        local = built.get(name)
+        fits = local is not None and local.key == key and local.runtime.path.is_file()
+        plans.append(Plan(name, recipe, key, local if fits else None))
+    return tuple(plans)
+
+
+def build_key(repository: Path, recipe: Recipe, base: Digest) -> Digest:
+    """Return the digest of all that determines an image: Containerfile, copied files, base, recipe version.
+
+    Raises:
+        InputError: a file that the Containerfile copies isn't there.
+    """
+    files = {}
+    for source in recipe.files:
+        path = repository / source
+        if not path.is_file():
+            raise InputError(
+                f"{recipe.path} copies {source}",
+                expected=f"the file {path}",
+                found="none",
+                next_step="make it ('make lock' writes the package locks)",
+            )
+        files[source] = digest.of_file(path)
+    return digest.of_json(
+        {
+            "version": RECIPE_VERSION,
+            "containerfile": digest.of_file(recipe.path),
+            "files": files,
+            "base": base,
+            "compression": squashfs.COMPRESSION,
+        }
+    )
+
+
+def build(
+    repository: Path,
+    store: Store,
+    base: Image,
+    todo: Plan,
+    builder: Builder,
+    pip: PipSettings,
+    say: Callable[[str], None],
+    environment: Mapping[str, str] | None = None,
+) -> LocalImage:
+    """Build one image, make its runtime image and load it into the builder's engine; nothing is written to the
+    repository.
+
+    Raises:
+        AnalysisError: the build failed.
+        InputError: what the builder made holds hostile entries.
+    """
+    layout = store.layout
+    with tempfile.TemporaryDirectory(prefix="relance-build-") as folder:
+        _offer(store.offered, pip)
+        context = Context(repository.resolve(), store.offered, say, environment or {})
+        rootfs = Path(folder) / "rootfs.tar"
+        builder.build(layout, base, todo.recipe, context, rootfs)
+        say("normalising")
+        with rootfs.open("rb") as stream:
+            settings = _settings(base, todo.recipe)
+            image = normalise.assemble(layout, base, stream, settings, architecture=base.architecture)
+    say("making the runtime image")
+    runtime = squashfs.build(layout, image, store.runtime)
+    layout.name(f"{todo.name}/{image.config.digest.removeprefix('sha256:')[:12]}", image.manifest)
+    reference = f"localhost/relance/{todo.name}:{image.config.digest.removeprefix('sha256:')[:12]}"
+    builder.load(layout, image, reference)
+    return LocalImage(
+        todo.key,
+        image.config.digest,
+        image.manifest.digest,
+        base.config.digest,
+        builder.name,
+        reference,
+        runtime,
+    )
+
+
+def _settings(base: Image, recipe: Recipe) -> Settings:
+    return Settings(
+        {**base.settings.environment, **recipe.environment},
+        recipe.command or base.settings.command,
+        recipe.working_folder,
+        {**base.settings.labels, **recipe.labels},
+    )
+
+
+def _offer(folder: Path, pip: PipSettings) -> None:
+    (folder / "cache").mkdir(parents=True, exist_ok=True)
+    lines = ["[global]"]
+    if pip.index is not None:
+        lines.append(f"index-url = {pip.index}")
+    write_text(folder / "pip.conf", "\n".join([*lines, ""]))
+    if pip.certificates is not None:
+        write_bytes(folder / "certificates.crt", pip.certificates.read_bytes())
