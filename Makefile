@@ -16,15 +16,15 @@ BIN := .venv/bin
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
-.venv/run.stamp: envs/run.txt pyproject.toml
+.venv/run.stamp: requirements/run.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "relance needs Python 3.11 or newer with its venv module: install python3-venv, or say 'make PYTHON=/path/to/python3.12'" >&2; exit 3; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-.venv/dev.stamp: envs/dev.txt .venv/run.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/dev.txt
+.venv/dev.stamp: requirements/dev.txt .venv/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	touch $@
 
 # Images need an engine that builds them; exit code 3 means that this machine has none, and plain processes serve.

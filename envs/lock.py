@@ -2,10 +2,10 @@
 
     python envs/lock.py [--upgrade]
 
-Reads pyproject.toml and envs/*.in. Writes dev.txt (relance with the extras analysis, test and dev), run.txt (relance
-alone) and, for each NAME.in, NAME.txt (for pip, images and plain runs) and NAME.yaml (the same pins as a conda
-environment). All these pins are a subset of the development pins, so that tests run what users and images hold. Tools
-that tests compare with have environments of their own: tests/machine/*.in to .txt. Resolved for the Python that runs
+Reads pyproject.toml and writes requirements/dev.txt (relance with the extras analysis, test and dev) and run.txt
+(relance alone). Reads envs/*.in and writes, for each NAME.in, NAME.txt (for pip, images and plain runs) and NAME.yaml
+(the same pins as a conda environment). All these pins are a subset of the development pins, so that tests run what
+users and images hold. Tools that tests compare with have environments of their own: tests/machine/*.in to .txt. Resolved for the Python that runs
 this, which must be the images' own; the hashes are those of every file of a release, so the locks serve other
 versions of Python and other processors too. Without --upgrade, present pins are kept where they still fit.
 
@@ -25,6 +25,7 @@ from pathlib import Path
 
 PYTHON = (3, 11)
 FOLDER = Path(__file__).resolve().parent
+ROOT = FOLDER.parent
 HEADER = "# Written by envs/lock.py ('make lock'); edit {source} instead.\n"
 
 
@@ -112,22 +113,22 @@ def lock(*, upgrade: bool) -> None:
     if sys.version_info[:2] != PYTHON:
         wanted, found = (".".join(map(str, version[:2])) for version in (PYTHON, sys.version_info))
         raise LockError(f"found Python {found}, expected {wanted}, the images'; run python{wanted} envs/lock.py")
-    development = FOLDER / "dev.txt"
+    development = ROOT / "requirements" / "dev.txt"
     extras = ["--extra", "analysis", "--extra", "test", "--extra", "dev"]
-    pins = resolve(FOLDER.parent / "pyproject.toml", development, extras, upgrade=upgrade)
+    pins = resolve(ROOT / "pyproject.toml", development, extras, upgrade=upgrade)
     write(development, requirements(pins, "pyproject.toml"))
     with tempfile.TemporaryDirectory() as folder:
         constraint = Path(folder) / "constraint.txt"
         constraint.write_text("".join(f"{pin.requirement}\n" for pin in pins), encoding="utf-8")
-        alone = FOLDER / "run.txt"
-        pins = resolve(FOLDER.parent / "pyproject.toml", alone, ["--constraint", str(constraint)], upgrade=upgrade)
+        alone = ROOT / "requirements" / "run.txt"
+        pins = resolve(ROOT / "pyproject.toml", alone, ["--constraint", str(constraint)], upgrade=upgrade)
         write(alone, requirements(pins, "pyproject.toml"))
         for source in sorted(FOLDER.glob("*.in")):
             locked = source.with_suffix(".txt")
             pins = resolve(source, locked, ["--constraint", str(constraint)], upgrade=upgrade)
             write(locked, requirements(pins, source.name))
             write(source.with_suffix(".yaml"), conda_environment(pins, source.name))
-    for source in sorted((FOLDER.parent / "tests" / "machine").glob("*.in")):
+    for source in sorted((ROOT / "tests" / "machine").glob("*.in")):
         locked = source.with_suffix(".txt")
         write(locked, requirements(resolve(source, locked, [], upgrade=upgrade), source.name))
 
