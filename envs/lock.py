@@ -2,14 +2,16 @@
 
     python envs/lock.py [--upgrade]
 
-Reads pyproject.toml and writes requirements/dev.txt (relance with the extras analysis, test and dev) and run.txt
-(relance alone). Reads envs/*.in and writes, for each NAME.in, NAME.txt (for pip, images and plain runs) and NAME.yaml
-(the same pins as a conda environment). All these pins are a subset of the development pins, so that tests run what
-users and images hold. Tools that tests compare with have environments of their own: tests/machine/*.in to .txt. Resolved for the Python that runs
-this, which must be the images' own; the hashes are those of every file of a release, so the locks serve other
-versions of Python and other processors too. Without --upgrade, present pins are kept where they still fit.
+Reads pyproject.toml and writes requirements/dev.txt (relance with the extras analysis, test and dev) and
+run.txt (relance alone). Reads envs/*.in and writes, for each NAME.in, NAME.txt (for pip, images and plain
+runs) and NAME.yaml (the same pins as a conda environment). All these pins are a subset of the development
+pins, so that tests run what users and images hold. Tools that tests compare with have environments of their
+own: tests/machine/*.in to .txt. Resolved for the Python that runs this, which must be the images' own; the
+hashes are those of every file of a release, so the locks serve other versions of Python and other processors
+too. Without --upgrade, present pins are kept where they still fit.
 
-Only the index in force is asked: wheels lying on this machine, and constraints set on it, would not be there elsewhere.
+Only the index in force is asked: wheels lying on this machine, and constraints set on it, would not be there
+elsewhere.
 """
 
 from __future__ import annotations
@@ -112,7 +114,7 @@ def lock(*, upgrade: bool) -> None:
     """Write every lock file; the first that can't be resolved stops it, the files before it are complete."""
     if sys.version_info[:2] != PYTHON:
         wanted, found = (".".join(map(str, version[:2])) for version in (PYTHON, sys.version_info))
-        raise LockError(f"found Python {found}, expected {wanted}, the images'; run python{wanted} envs/lock.py")
+        raise LockError(f"found Python {found}, expected {wanted}, as in the images; use python{wanted}")
     development = ROOT / "requirements" / "dev.txt"
     extras = ["--extra", "analysis", "--extra", "test", "--extra", "dev"]
     pins = resolve(ROOT / "pyproject.toml", development, extras, upgrade=upgrade)
@@ -136,7 +138,7 @@ def lock(*, upgrade: bool) -> None:
 def main() -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(description="Lock the packages of every environment in envs/.")
-    parser.add_argument("--upgrade", action="store_true", help="take the newest versions, not the present pins")
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
     arguments = parser.parse_args()
     try:
         lock(upgrade=arguments.upgrade)
