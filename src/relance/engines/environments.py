@@ -65,7 +65,7 @@ def make(environment: Environment, say: Callable[[str], None], python: str = sys
         say(f"making the environment '{environment.name}' from {environment.requirements} (once)")
         shutil.rmtree(environment.folder, ignore_errors=True)
         installer = str(environment.programs / "python")
-        options = ["--require-hashes", "--no-input", "--disable-pip-version-check", "--no-compile"]
+        options = ["--require-hashes", "--no-input", "--disable-pip-version-check"]
         steps = (
             [python, "-m", "venv", str(environment.folder)],
             [installer, "-m", "pip", "install", *options, "-r", str(environment.requirements)],
