@@ -123,7 +123,8 @@ class LocalEngine:
             ).stdout.split()
             if left:
                 runtimes.ask([program, "rm", "--force", *left])
-        for step in progress.running:
+        # A step that the signal ended counts as failed, and Snakemake stops before it removes its outputs.
+        for step in (*progress.running, *progress.failed):
             for output in step.outputs:
                 _remove(request.analysis / output)
         if killed:
@@ -142,7 +143,6 @@ class LocalEngine:
         progress = tracker.progress
         status = _status(ending, progress, dry=request.dry_run)
         message = "" if status in {RunStatus.OK, RunStatus.INTERRUPTED} else _message(tracker, folder)
-        started = () if request.dry_run else progress.steps
         return RunResult(
             analysis=request.analysis,
             runtime=self.runtime.kind,
@@ -150,7 +150,7 @@ class LocalEngine:
             message=message,
             steps_total=progress.total,
             steps_done=progress.done,
-            failed=progress.failed if started else (),
+            failed=progress.failed if status is RunStatus.FAILED else (),
             seconds=round(seconds, 3),
             results=tracker.results,
             record=folder.path,

@@ -1,0 +1,148 @@
+"""`relance run` on small analyses, as plain processes: what every machine can do."""
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.contract.conftest import Relance
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} never came"
+        time.sleep(0.02)
+
+
+def test_an_analysis_runs_and_says_where_its_results_lie(toy: Relance) -> None:
+    done = toy("run", "--runtime", "plain")
+    assert (done.returncode, (toy.folder / "results" / "shout.txt").read_text()) == (0, "HELLO\nHELLO\n")
+    assert "    results/shout.txt" in done.stdout.splitlines()
+    assert "greet: done in" in done.stderr
+    assert "[3/3] all: done" in done.stderr
+    again = toy("run", "--runtime", "plain")
+    assert (again.returncode, again.stdout) == (0, "nothing to do: every result is there and up to date\n")
+    assert not list(toy.folder.glob(".snakemake/relance/*/scratch"))
+
+
+def test_configuration_and_settings_reach_the_analysis(toy: Relance) -> None:
+    done = toy(
+        "run", "--runtime", "plain", "--config", "thrice", "--set", "greeting.text=it's $5", "--json", "-q"
+    )
+    result = json.loads(done.stdout)
+    assert done.stderr == ""
+    assert (result["status"], result["runtime"], result["steps_done"]) == ("ok", "plain", 3)
+    assert result["results"] == ["results/shout.txt", "results/environment.txt"]
+    assert (toy.folder / "results" / "shout.txt").read_text() == "IT'S $5\n" * 3
+
+
+def test_a_dry_run_tells_what_would_run_and_why_and_makes_nothing(toy: Relance) -> None:
+    done = toy("run", "--runtime", "plain", "--dry-run")
+    assert done.returncode == 0
+    assert "greet\n    why: Missing output files: results/greeting.txt" in done.stdout
+    assert done.stdout.endswith("2 steps would run\n")
+    assert not (toy.folder / "results").exists()
+
+
+def test_a_refusal_of_the_analysis_is_passed_on(toy: Relance) -> None:
+    done = toy("run", "--runtime", "plain", "-q", "--set", "greting.text=hi")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: {toy.folder}/Snakefile:13: unknown parameter 'greting', known are greeting, pause\n"
+    )
+    assert not (toy.folder / "results").exists()
+
+
+def test_a_failed_step_is_told_with_the_end_of_its_log(analysis: Callable[[str], Relance]) -> None:
+    broken = analysis("broken")
+    done = broken("run", "--runtime", "plain", "--json")
+    assert done.returncode == 1
+    assert "step 'second' failed; the end of results/logs/second.log:\n    no such quark\n" in done.stderr
+    assert "Traceback" not in done.stderr
+    result = json.loads(done.stdout)
+    assert (result["status"], [step["rule"] for step in result["failed"]]) == ("failed", ["second"])
+    assert (broken.folder / "results" / "first.txt").exists()
+    assert not (broken.folder / "results" / "second.txt").exists()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_leaves_nothing_half_written_and_goes_on(
+    toy: Relance, number: signal.Signals, status: int
+) -> None:
+    half = toy.folder / "results" / "greeting.txt"
+    with toy.start("run", "--runtime", "plain", "--set", "pause=30") as running:
+        wait_for(half)
+        began = time.monotonic()
+        running.send_signal(number)
+        _, told = running.communicate(timeout=60)
+    assert running.returncode == status
+    assert time.monotonic() - began < 10
+    assert "error: interrupted; 0 of 3 steps are done and kept; type the same command to go on" in told
+    assert not half.exists()
+    assert not list(toy.folder.glob(".snakemake/locks/*"))
+    assert not list(toy.folder.glob(".snakemake/relance/*/scratch"))
+    assert toy("run", "--runtime", "plain").returncode == 0
+
+
+def test_a_lock_that_a_killed_run_left_is_explained(toy: Relance) -> None:
+    with toy.start("run", "--runtime", "plain", "--set", "pause=30") as running:
+        wait_for(toy.folder / "results" / "greeting.txt")
+        for process in [*psutil.Process(running.pid).children(recursive=True), running]:
+            process.kill()
+    done = toy("run", "--runtime", "plain", "-q")
+    assert done.returncode == 2
+    assert "is in use by another run" in done.stderr
+    assert toy("run", "--runtime", "plain", "-q", "--", "--unlock").returncode == 0
+    assert toy("run", "--runtime", "plain", "-q").returncode == 0
+    assert (toy.folder / "results" / "shout.txt").read_text() == "HELLO\nHELLO\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["rum"],
+            "unknown command: found 'rum', expected one of run, images, completion; did you mean 'run'?",
+        ),
+        (["run", "--runtme", "plain"], "Did you mean '--runtime'?"),
+        (["run", "no/such/folder"], "is no analysis: found no such folder, expected a Snakefile in it"),
+        (["run", "--set", "mass"], "--set mass: found no '=', expected KEY=VALUE"),
+        (["run", "--config", "thrise"], "write '--config thrice'"),
+        (["run", "--cores", "0"], "0 is not in the range"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_one_message(
+    toy: Relance, arguments: list[str], message: str
+) -> None:
+    done = toy(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_printed_for_each_shell(toy: Relance, shell: str) -> None:
+    done = toy("completion", shell)
+    assert done.returncode == 0
+    assert "_RELANCE_COMPLETE" in done.stdout
+
+
+def test_packages_that_cannot_be_had_are_told_with_the_log(toy: Relance) -> None:
+    locked = f"no-such-package-of-relance==1.0 --hash=sha256:{'0' * 64}\n"
+    (toy.folder / "envs" / "toy.txt").write_text(locked)
+    done = toy(
+        "run",
+        "--runtime",
+        "plain",
+        env={"PATH": "/usr/bin:/bin", "PIP_NO_INDEX": "1", "HOME": str(toy.folder)},
+    )
+    assert done.returncode == 3
+    assert "error: the environment 'toy' can't be made: found ERROR: No matching distribution" in done.stderr
+    assert (
+        not list(toy.folder.glob(".envs/toy-*/bin"))
+        or not list(toy.folder.glob(".envs/toy-*/relance-complete"))[1:]
+    )

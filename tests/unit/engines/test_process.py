@@ -1,0 +1,73 @@
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from relance.engines import process
+
+STUBBORN = "trap '' INT TERM; sleep 60 & echo $! > child; touch ready; wait; wait"
+OBEDIENT = "trap 'touch tidied; exit 1' INT; touch ready; while true; do sleep 0.05; done"
+
+
+def run(
+    folder: Path, script: str, number: signal.Signals | None, patience: process.Patience
+) -> process.Ending:
+    ready = folder / "ready"
+    return process.run(
+        ["bash", "-c", script],
+        folder=folder,
+        environment=os.environ,
+        console=folder / "console",
+        beat=lambda: None,
+        stop=lambda: number if ready.exists() else None,
+        patience=patience,
+    )
+
+
+def test_a_process_runs_to_its_end_and_its_output_is_kept(tmp_path: Path) -> None:
+    beats: list[float] = []
+    ending = process.run(
+        [sys.executable, "-c", "import sys, time; print('out'); time.sleep(0.3); sys.exit(3)"],
+        folder=tmp_path,
+        environment={},
+        console=tmp_path / "console",
+        beat=lambda: beats.append(time.monotonic()),
+        stop=lambda: None,
+    )
+    assert ending == process.Ending(3, None, killed=False)
+    assert (tmp_path / "console").read_text() == "out\n"
+    assert len(beats) >= 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_process_may_tidy_up(tmp_path: Path, number: signal.Signals) -> None:
+    ending = run(tmp_path, OBEDIENT, number, process.Patience())
+    assert ending == process.Ending(1, number, killed=False)
+    assert (tmp_path / "tidied").exists()
+
+
+def test_a_process_that_does_not_listen_is_killed_with_its_children(tmp_path: Path) -> None:
+    ending = run(tmp_path, STUBBORN, signal.SIGINT, process.Patience(interrupt=0.2, terminate=0.2))
+    assert ending == process.Ending(-signal.SIGKILL, signal.SIGINT, killed=True)
+    child = int((tmp_path / "child").read_text())
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_an_error_of_the_caller_ends_the_process(tmp_path: Path) -> None:
+    def beat() -> None:
+        raise RuntimeError("a display that breaks")
+
+    with pytest.raises(RuntimeError, match="breaks"):
+        process.run(
+            ["sleep", "60"],
+            folder=tmp_path,
+            environment=os.environ,
+            console=tmp_path / "console",
+            beat=beat,
+            stop=lambda: None,
+        )
+    assert not psutil.Process().children()

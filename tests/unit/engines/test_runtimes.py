@@ -1,0 +1,89 @@
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from relance.engines import runtimes
+from relance.engines.runtimes import Absence
+from relance.errors import MissingPartError
+from relance.model import Digest, ImageRef, Runtime, RuntimeKind
+
+DIGEST = Digest("sha256:" + "a" * 64)
+BUILT = ImageRef("fit", ("/images/fit.sqsh", "docker://relance/fit"), DIGEST, Path("/dev/null"))
+UNBUILT = ImageRef("fit", ("docker://relance/fit",), None, None)
+
+
+def machine(**answers: tuple[int, str]):
+    """A machine whose programs answer so: name, or name and first argument joined by `_` → status, text."""
+
+    def ask(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        status, text = answers.get("_".join(command[:2]), answers.get(command[0], (127, "not installed")))
+        return subprocess.CompletedProcess(list(command), status, text, text)
+
+    return ask
+
+
+def test_apptainer_counts_only_if_it_can_run_an_image() -> None:
+    works = machine(apptainer=(0, "apptainer version 1.4.5"))
+    assert runtimes.find(RuntimeKind.APPTAINER, [BUILT], works) == Runtime(RuntimeKind.APPTAINER, "1.4.5")
+    cannot = machine(apptainer=(0, "apptainer version 1.4.5"), apptainer_exec=(255, "FATAL: no /dev/fuse"))
+    found = runtimes.find(RuntimeKind.APPTAINER, [BUILT], cannot)
+    assert isinstance(found, Absence)
+    assert "no /dev/fuse" in found.reason
+
+
+@pytest.mark.parametrize(("said", "rootless"), [("4.3.1 true", True), ("5.0.0 false", False)])
+def test_podman_tells_whether_it_is_rootless(said: str, rootless: bool) -> None:
+    found = runtimes.find(RuntimeKind.PODMAN, [], machine(podman=(0, said)))
+    assert found == Runtime(RuntimeKind.PODMAN, said.split(maxsplit=1)[0], rootless=rootless)
+
+
+def test_docker_without_its_service_is_absent() -> None:
+    found = runtimes.find(RuntimeKind.DOCKER, [], machine(docker=(1, "Cannot connect to the Docker daemon")))
+    assert isinstance(found, Absence)
+    assert found.reason == "Cannot connect to the Docker daemon"
+
+
+@pytest.mark.parametrize("kind", [RuntimeKind.APPTAINER, RuntimeKind.PODMAN, RuntimeKind.DOCKER])
+def test_a_runtime_without_the_images_is_absent(kind: RuntimeKind) -> None:
+    works = machine(apptainer=(0, "v 1.4.5"), podman=(0, "4.3 true"), docker=(0, "20.10"))
+    found = runtimes.find(kind, [UNBUILT], works)
+    assert found == Absence(kind, "no image for fit", "type 'relance images build'")
+
+
+def test_an_image_that_the_engine_has_lost_is_missed() -> None:
+    found = runtimes.find(
+        RuntimeKind.PODMAN, [BUILT], machine(podman=(0, "4.3 true"), podman_image=(125, "no"))
+    )
+    assert isinstance(found, Absence)
+    assert "the image 'fit'" in found.reason
+
+
+def test_the_first_that_works_is_taken_and_the_others_are_told() -> None:
+    def find(kind: RuntimeKind, _images: Sequence[ImageRef]) -> Runtime | Absence:
+        return (
+            Runtime(kind, "1") if kind is RuntimeKind.DOCKER else Absence(kind, "not installed", "install it")
+        )
+
+    runtime, absences = runtimes.choose(None, [], find)
+    assert runtime.kind is RuntimeKind.DOCKER
+    assert [absence.kind for absence in absences] == [RuntimeKind.APPTAINER, RuntimeKind.PODMAN]
+
+
+def test_with_no_engine_at_all_plain_processes_remain() -> None:
+    runtime, absences = runtimes.choose(None, [], lambda kind, images: runtimes.find(kind, images, machine()))
+    assert runtime.kind is RuntimeKind.PLAIN
+    assert len(absences) == 3
+
+
+@pytest.mark.parametrize("kind", [RuntimeKind.APPTAINER, RuntimeKind.PODMAN, RuntimeKind.DOCKER])
+def test_a_wanted_runtime_that_is_missing_is_an_error_that_says_how_to_get_it(kind: RuntimeKind) -> None:
+    with pytest.raises(MissingPartError) as caught:
+        runtimes.choose(kind, [], lambda kind, images: runtimes.find(kind, images, machine()))
+    assert f"runtime '{kind}' can't be used: found not installed" in str(caught.value)
+    assert "install it" in str(caught.value)
+
+
+def test_a_program_that_is_not_there_or_hangs_is_an_answer_too() -> None:
+    assert runtimes.ask(["no-such-program-anywhere"]).returncode == 127
