@@ -15,7 +15,7 @@ from scipy.stats import chi2, norm
 from dilepton.likelihood import INTERPOLATION, Likelihood, auxiliary
 from dilepton.minimiser import CheckedOptimizer, FitError, Minimum, Problem, Record, by_minuit
 from dilepton.regions import FitSettings
-from dilepton.workspace import STRENGTH, Json
+from dilepton.workspace import Json
 
 BANDS = (-2, -1, 0, 1, 2)
 SCAN_POINTS = 16

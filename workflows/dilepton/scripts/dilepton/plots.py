@@ -1,5 +1,6 @@
 """Plots of the fit: every region before and after it, pulls, correlations, and the scan of CLs."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -7,15 +8,16 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
-import mplhep  # noqa: E402
-import numpy as np  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+import matplotlib.pyplot as plt
+import mplhep
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter
 
-from dilepton.inference import Fit, Inference, Prediction, Predictions, by_region  # noqa: E402
-from dilepton.regions import Analysis, PlotSettings, Region  # noqa: E402
-from dilepton.report import Inputs  # noqa: E402
+from dilepton.inference import Fit, Inference, Prediction, Predictions, by_region
+from dilepton.regions import Analysis, PlotSettings, Region
+from dilepton.report import Inputs
 
 # No date and no program version, so that equal results are equal files.
 METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
@@ -27,8 +29,7 @@ STYLE = {
     "xtick.labelsize": 12,
     "ytick.labelsize": 12,
     "legend.fontsize": 11.5,
-    "pdf.fonttype": 42,
-    "svg.hashsalt": "relance",
+    "xtick.minor.visible": False,
 }
 
 
@@ -131,7 +132,7 @@ def _axes_of_region(
     edges = np.asarray(region.observable.edges)
     if edges[-1] / max(edges[0], 1e-9) > 4 and edges[0] > 0:
         main.set_xscale("log")
-        ticks = [t for t in _round_values(edges[0], edges[-1])]
+        ticks = _round_values(edges[0], edges[-1])
         main.set_xticks(ticks, [f"{t:g}" for t in ticks])
         main.minorticks_off()
     main.set_xlim(edges[0], edges[-1])
@@ -141,7 +142,23 @@ def _axes_of_region(
     low = max(min(positive.min(initial=1.0) / 3, 0.3), 1e-3)
     high = max(*tops, 1.0)
     main.set_ylim(low, high * (high / low) ** 0.75)
+    _decades(main, low, high * (high / low) ** 0.75)
     main.set_ylabel("Events per bin")
+
+
+def _decades(axes: Axes, low: float, high: float) -> None:
+    """Label decades in plain text: matplotlib's own labels are typeset as formulas, which takes most of its time."""
+    powers = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
+    step = 1 + len(powers) // 8
+    shown = [n for n in powers if n % step == 0]
+    axes.yaxis.set_major_locator(FixedLocator([10.0**n for n in shown]))
+    axes.yaxis.set_major_formatter(FixedFormatter([_power_of_ten(n) for n in shown]))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _power_of_ten(power: int) -> str:
+    raised = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return {-1: "0.1", 0: "1", 1: "10", 2: "100"}.get(power, f"10{raised}")
 
 
 def _round_values(low: float, high: float) -> list[float]:
@@ -296,9 +313,10 @@ def _scan(analysis: Analysis, inputs: Inputs, found: Inference) -> Figure:
         axes.axvline(found.limits.observed, color="0.3", linestyle=":", linewidth=1.2)
     axes.set_yscale("log")
     axes.set_ylim(1e-3, 30)
+    _decades(axes, 1e-3, 30)
     axes.set_xlim(strength[0], strength[-1])
     axes.set_xlabel("Signal strength μ")
-    axes.set_ylabel("CL$_s$")
+    axes.set_ylabel("CLₛ")
     axes.legend(loc="upper right", frameon=False)
     _label(axes, analysis.plots, inputs.luminosity_ifb, analysis.signal.title, *_limit_lines(inputs, found))
     _cross_section_axis(axes, inputs.cross_section_pb)
