@@ -1,12 +1,14 @@
 """Generate events of one process with Pythia 8 and write them as HepMC3."""
 
 import argparse
+import sys
+from importlib import metadata
 from pathlib import Path
-
-import pythia8mc
 
 from dilepton import generator, hardprocess, hepmcwriter, leshouches, program
 from dilepton.hepmcwriter import EventExtras, Tool
+
+_PURPOSE = "hard process, showers, hadrons and decays"
 
 
 def arguments() -> argparse.Namespace:
@@ -51,18 +53,8 @@ def plan(options: argparse.Namespace) -> generator.Plan:
     """What the command line asks for.
 
     Raises:
-        GenerationError: an option that has no meaning.
+        LesHouchesError: --lhe is no Les Houches event file, or not a whole one.
     """
-    if not 1 <= options.seed <= generator.MAXIMUM_SEED:
-        raise generator.GenerationError(
-            f"--seed: expected 1 to {generator.MAXIMUM_SEED}, found {options.seed}; choose another"
-        )
-    if options.events < 1:
-        raise generator.GenerationError(
-            f"--events: expected at least 1, found {options.events}; ask for more"
-        )
-    if options.lhe is not None:
-        leshouches.check(options.lhe, options.events)
     return generator.Plan(
         process=options.process,
         request=hardprocess.Request(
@@ -77,7 +69,7 @@ def plan(options: argparse.Namespace) -> generator.Plan:
         filter_mass=options.filter_mass,
         multiple_interactions=not options.no_multiple_interactions,
         vary=options.variations == "all",
-        lhe=options.lhe,
+        lhe=leshouches.inspect(options.lhe) if options.lhe else None,
     )
 
 
@@ -85,8 +77,7 @@ def main() -> None:
     """Generate and write."""
     options = arguments()
     source = generator.Generator(plan(options))
-    version = f"{pythia8mc.__version__}" if hasattr(pythia8mc, "__version__") else "8.317"
-    tools = [Tool("Pythia", version, "hard process, showers, hadrons, decays")]
+    tools = [Tool("Pythia", metadata.version("pythia8mc"), _PURPOSE)]
     with hepmcwriter.run_file(options.output, source.weight_names, tools) as output:
         number = 0
         for batch in source.batches():
@@ -94,6 +85,10 @@ def main() -> None:
                 section = batch.cross_section
                 output.events.write(record, EventExtras(number, weights, section.value, section.uncertainty))
                 number += 1
+        if number < options.events:
+            print(
+                f"{options.events - number} of {options.events} events could not be showered", file=sys.stderr
+            )
         output.attributes.update(
             process=options.process,
             seed=options.seed,

@@ -58,8 +58,8 @@ class Identification:
 class Response:
     """How one flavour of lepton is measured.
 
-    σ/pT = √(stochastic²/E + constant² + (curvature · pT)²); of a muon the curvature is smeared, of an electron
-    the energy.
+    σ/pT = √(stochastic²/E + constant² + (curvature · pT)²); of a muon the curvature is smeared, of an
+    electron the energy.
     """
 
     scale_uncertainty: float

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import awkward as ak
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from dilepton import hardprocess, slimming, variations
 from dilepton.errors import AnalysisError
+from dilepton.leshouches import LesHouchesFile
 from dilepton.massfilter import MassFilter
 from dilepton.variations import HardReweighting
 
@@ -43,7 +43,7 @@ class Plan:
     filter_mass: float = 0.0
     multiple_interactions: bool = True
     vary: bool = True
-    lhe: Path | None = None
+    lhe: LesHouchesFile | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class Generator:
             GenerationError: Pythia refuses the settings or cannot start.
             ProcessError: the request has no meaning.
         """
+        _check(plan)
         self._plan = plan
         self._pythia = pythia8mc.Pythia("", False)
         for setting in _settings(plan):
@@ -85,32 +86,39 @@ class Generator:
                     f"process '{plan.process}': expected settings that Pythia knows, found '{setting}'; "
                     "this version of Pythia is not the one of the locked environment"
                 )
+        if plan.lhe is not None:
+            self._pythia.settings.word("Beams:LHEF", str(plan.lhe.path))
         self._filter = self._mass_filter()
         if self._filter is not None:
             self._pythia.setUserHooksPtr(self._filter)
         if not self._pythia.init():
             raise GenerationError(
                 f"process '{plan.process}': expected Pythia to start, found that it refuses "
-                f"{plan.lhe or plan.request}; see its messages above and check the masses and energies"
+                f"{plan.lhe.path if plan.lhe else plan.request}; see its messages above"
             )
         self._reweighting = None
         if plan.vary and plan.lhe is None:
             power = hardprocess.PROCESSES[plan.process].strong_coupling_power
             self._reweighting = HardReweighting(self._pythia, power)
-        self._given_names: tuple[str, ...] = ()
         self.weight_names = self._names()
 
     def batches(self) -> Iterator[Batch]:
         """Generate until the plan's number of events is there.
 
+        Of a Les Houches file, the events that Pythia cannot shower are missing at the end.
+
         Raises:
-            GenerationError: the Les Houches file ends too soon, or no events come.
+            GenerationError: no more events come.
         """
         missing = self._plan.events
+        # Pythia orders the weights of a Les Houches event by names of its own; it tells the last one's by id.
+        size = 1 if self._plan.lhe else _BATCH
         fruitless = 0
         while missing:
-            generated = self._pythia.nextBatch(min(_BATCH, missing))
+            generated = self._pythia.nextBatch(min(size, missing))
             fruitless = 0 if len(generated) else fruitless + 1
+            if fruitless and self._plan.lhe is not None and self._pythia.infoPython().atEndOfFile():
+                return
             if fruitless == _FRUITLESS_BATCHES:
                 raise GenerationError(
                     f"process '{self._plan.process}': expected {self._plan.events} events, found only "
@@ -145,20 +153,50 @@ class Generator:
             return None
         return MassFilter(plan.filter_mass, leptons)
 
+    def _given_ratios(self, lhe: LesHouchesFile) -> NDArray[np.float64]:
+        """(1, weights) of the last event, relative to its own weight."""
+        info = self._pythia.infoPython()
+        given = [info.getWeightsDetailedValue(name) for name in lhe.weight_ids]
+        return np.array([given]) / info.eventWeightLHEF
+
     def _names(self) -> tuple[str, ...]:
         shower = variations.shower_names() if self._plan.vary else ()
         hard = self._reweighting.names if self._reweighting else ()
-        return (variations.NOMINAL, *hard, *self._given_names, *shower)
+        given = self._plan.lhe.weight_names if self._plan.lhe else ()
+        return (variations.NOMINAL, *hard, *given, *shower)
 
     def _weights(self, info: ak.Array) -> NDArray[np.float64]:
         given = ak.to_numpy(info.weights)
         nominal = given[:, :1]
         columns = [nominal]
+        if self._plan.lhe is not None:
+            columns.append(nominal * self._given_ratios(self._plan.lhe))
         if self._reweighting is not None:
             columns.append(nominal * self._reweighting.ratios(variations.hard_scatters(info)).T)
         if self._plan.vary:
             columns.append(given[:, -len(variations.shower_names()) :])
         return np.hstack(columns)
+
+
+def _check(plan: Plan) -> None:
+    if not 1 <= plan.seed <= MAXIMUM_SEED:
+        raise GenerationError(f"--seed: expected 1 to {MAXIMUM_SEED}, found {plan.seed}; choose another")
+    if plan.events < 1:
+        raise GenerationError(f"--events: expected at least 1, found {plan.events}; ask for more")
+    if plan.filter_mass < 0:
+        raise GenerationError(
+            f"--filter-mass: expected 0 or more GeV, found {plan.filter_mass:g}; raise it or leave it out"
+        )
+    if plan.lhe is not None and plan.filter_mass > 0:
+        raise GenerationError(
+            f"--filter-mass: expected none with --lhe, since weighted events are not counted, found "
+            f"{plan.filter_mass:g} GeV; filter when that file is made"
+        )
+    if plan.lhe is not None and plan.lhe.events < plan.events:
+        raise GenerationError(
+            f"'{plan.lhe.path}': expected at least {plan.events} events, found {plan.lhe.events}; "
+            f"ask for --events {plan.lhe.events} or fewer"
+        )
 
 
 def _settings(plan: Plan) -> tuple[str, ...]:
@@ -170,6 +208,6 @@ def _settings(plan: Plan) -> tuple[str, ...]:
     )
     shower = variations.shower_settings() if plan.vary else ()
     if plan.lhe is not None:
-        return (*common, *shower, "Beams:frameType = 4", f"Beams:LHEF = {plan.lhe}")
+        return (*common, *shower, "Beams:frameType = 4")
     beams = (f"Beams:eCM = {plan.request.centre_of_mass_energy!r}",)
     return (*common, *shower, *beams, *hardprocess.settings(plan.process, plan.request))

@@ -1,6 +1,5 @@
 """Reading HepMC3 and HepMC2 ASCII in chunks of events, as flat arrays."""
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,11 +93,10 @@ class EventFile:
         self._path = path
         self._source = Source(path)
         self._reader, self._footer = self._opened()
-        first = self._reader.read()
+        first = self._next(0)
         if first is None:
             self._check_end(0)
             raise HepMCError(f"'{path}': expected events, found none; generate the sample again")
-        self._first = first
         self._nominal, self.weight_names = _names(first)
         self._last = first
 
@@ -110,13 +108,15 @@ class EventFile:
         """
         read = 0
         waiting: list[_Event] = []
-        for event in itertools.chain([self._first], self._reader):
+        event: pyhepmc.GenEvent | None = self._last
+        while event is not None:
             waiting.append(self._event(event))
             self._last = event
             read += 1
             if len(waiting) == size:
                 yield _chunk(waiting)
                 waiting = []
+            event = self._next(read)
         self._check_end(read)
         if waiting:
             yield _chunk(waiting)
@@ -152,6 +152,22 @@ class EventFile:
             f"'{self._path}': expected HepMC3 or HepMC2 ASCII, found {found}; "
             "write it with a HepMC writer, or give another file by --input"
         )
+
+    def _next(self, read: int) -> pyhepmc.GenEvent | None:
+        """The next event, or None at the end, and where the reader can make nothing of what follows."""
+        if self._reader.failed():
+            return None
+        event = pyhepmc.GenEvent()
+        try:
+            self._reader.read_event(event)
+        except RuntimeError as error:
+            raise HepMCError(
+                f"'{self._path}': after {read} events: expected another event, found one that contradicts "
+                f"the header ({str(error).partition(': ')[2] or error}); make the file again"
+            ) from error
+        if self._reader.failed():
+            return None
+        return event
 
     def _check_end(self, read: int) -> None:
         if self._source.error is not None:

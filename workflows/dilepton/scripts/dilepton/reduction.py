@@ -1,6 +1,5 @@
 """From generated events to the flat ntuple: one row for each event with a measured pair of leptons."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from dilepton.jets import JetList
 from dilepton.metadata import MetadataError, SampleMetadata
 from dilepton.response import NOMINAL, VARIATIONS, Chances, Measured
 from dilepton.truth import Leptons
+from dilepton.weightnames import harmless
 
 CHUNK = 250
 _BASKET = 20_000
@@ -100,18 +100,8 @@ def reduce(
 
 
 def weight_columns(names: Sequence[str]) -> tuple[str, ...]:
-    """Branches of the weights: `weight` for the first, `weight_<name>` for the others, names made harmless.
-
-    Two names that become equal get a number behind.
-    """
-    columns = ["weight"]
-    for name in names[1:]:
-        plain = "weight_" + (re.sub(r"[^A-Za-z0-9_.+-]+", "_", name.strip()).strip("_") or "unnamed")
-        candidate, number = plain, 2
-        while candidate in columns:
-            candidate, number = f"{plain}_{number}", number + 1
-        columns.append(candidate)
-    return tuple(columns)
+    """Branches of the weights: `weight` for the first, `weight_<name>` for the others, made harmless."""
+    return ("weight", *(f"weight_{name}" for name in harmless(names[1:])))
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ to know prompt leptons from others, to dress them, and for isolation, jets, flav
 
 Every kept particle hangs from its nearest kept ancestor. What came out of a string, of the showers of quarks
 and gluons, of multiple interactions or of the beam remnants hangs from the vertex that ends the outgoing
-quarks and gluons of the hard process, or from that of the beams if there are none. Momentum is balanced at the
-vertices of decays, not at those where particles were left out.
+quarks and gluons of the hard process, or from that of the beams if there are none. Momentum is balanced at
+the vertices of decays, not at those where particles were left out.
 """
 
 from collections.abc import Iterator
