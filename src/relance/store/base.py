@@ -1,4 +1,4 @@
-"""The base image: a pinned public one, or, where no registry can be reached, Debian made from its packages."""
+"""The base image: a pinned public one; where no registry answers, Debian made from its packages."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from relance.errors import AnalysisError, MissingPartError
+from relance.store import registry
 from relance.store.layout import Layout
 from relance.store.normalise import Image, Settings, assemble
+from relance.store.registry import Reference
 
 SUITE = "bookworm"
 """The Debian release whose Python is the one that envs/ is locked for."""
@@ -21,7 +23,7 @@ _NAME = f"base/debian-{SUITE}-python3.11"
 # usr-is-merged stands in for usrmerge, which would bring all of Perl.
 _PACKAGES = ("python3", "python3-venv", "libstdc++6", "libgomp1", "bash", "ca-certificates", "usr-is-merged")
 _HOOKS = Path("/usr/share/mmdebstrap/hooks/maybe-merged-usr")
-_UNREAD = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/lintian/*")
+_UNREAD = tuple(f"/usr/share/{name}/*" for name in ("doc", "man", "info", "locale", "lintian"))
 _KEPT = ("/usr/share/doc/*/copyright",)
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -36,8 +38,8 @@ def present(layout: Layout) -> Image | None:
 def bootstrap(layout: Layout, say: Callable[[str], None]) -> Image:
     """Make the Debian base from its packages with mmdebstrap and store it.
 
-    The archive asked is the system's own where that is Debian, else mmdebstrap's default. The same packages give the
-    same image.
+    The archive asked is the system's own where that is Debian, else mmdebstrap's default. The same packages
+    give the same image.
 
     Raises:
         MissingPartError: mmdebstrap is not there.
@@ -82,6 +84,33 @@ def bootstrap(layout: Layout, say: Callable[[str], None]) -> Image:
     return image
 
 
+def obtain(layout: Layout, wanted: str, pinned: str, say: Callable[[str], None]) -> Image:
+    """Return the base image that `wanted` asks for, from the store where it is there already.
+
+    wanted: `debian`, a reference in a registry by digest, or `auto`: the pinned reference if it is there or
+        its registry answers quickly, else Debian.
+
+    Raises:
+        InputError: a reference is not pinned.
+        MissingPartError: it can't be had.
+        AnalysisError: mmdebstrap failed.
+    """
+    if wanted == "debian":
+        return present(layout) or bootstrap(layout, say)
+    reference = Reference.parse(pinned if wanted == "auto" else wanted)
+    name = f"base/{reference}"
+    manifest = layout.names().get(name)
+    if manifest is not None:
+        return Image.read(layout, manifest)
+    if wanted == "auto" and not registry.answers(reference):
+        say(f"{reference.host} does not answer; the base is Debian's own packages instead")
+        return present(layout) or bootstrap(layout, say)
+    say(f"pulling the base {reference}")
+    image = registry.pull(layout, reference, architecture())
+    layout.name(name, image.manifest)
+    return image
+
+
 def architecture() -> str:
     """Return this machine's processor as OCI names it."""
     machine = platform.machine()
@@ -115,5 +144,3 @@ def _sources() -> str:
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
     return lines[-1] if lines else "it said nothing"
-
-

@@ -12,7 +12,7 @@ from relance.errors import InputError
 from relance.model import Digest
 from relance.store import images, normalise, squashfs
 from relance.store.atomic import write_bytes, write_text
-from relance.store.builders import Builder, Context
+from relance.store.builder import Builder, Context
 from relance.store.images import LocalImage
 from relance.store.layout import Layout
 from relance.store.normalise import Image, Settings
@@ -24,12 +24,12 @@ RECIPE_VERSION = 1
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done for one image; `current` is what is there already and fits, if any."""
+    """One image and what is there of it: `local` was built here, from the same files if it is `current`."""
 
     name: str
     recipe: Recipe
-    key: Digest
-    current: LocalImage | None
+    local: LocalImage | None
+    current: bool
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Store:
 
     @property
     def offered(self) -> Path:
-        """What builds are shown as /run/relance: pip's settings and its cache, whose files are checked by hash."""
+        """What builds are shown as /run/relance: pip's settings, and its cache (pip checks the hashes)."""
         return self.folder / "offered"
 
 
@@ -67,10 +67,8 @@ def names(repository: Path) -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in (repository / "containers").glob("*/Containerfile")))
 
 
-def plan(repository: Path, wanted: Sequence[str], base: Digest | None) -> tuple[Plan, ...]:
-    """Say what there is to do for the images of these names, or for all.
-
-    base: the base image's configuration digest, or None if it isn't there yet (nothing is current then).
+def plan(repository: Path, wanted: Sequence[str]) -> tuple[Plan, ...]:
+    """Say what is there of the images of these names, or of all.
 
     Raises:
         InputError: a name is unknown, or a Containerfile can't be read.
@@ -80,19 +78,22 @@ def plan(repository: Path, wanted: Sequence[str], base: Digest | None) -> tuple[
         if name not in present:
             raise InputError(
                 f"image {name!r} is unknown",
-                expected=f"one of {', '.join(present)}" if present else "a folder containers/NAME/Containerfile",
+                expected=f"one of {', '.join(present)}" if present else "containers/NAME/Containerfile",
                 found=repr(name),
                 next_step="see 'relance images list'",
             )
     built = images.known(repository).local
-    plans = []
-    for name in wanted or present:
-        recipe = read(repository / "containers" / name / "Containerfile")
-        key = build_key(repository, recipe, base) if base else Digest("")
-        local = built.get(name)
-        fits = local is not None and local.key == key and local.runtime.path.is_file()
-        plans.append(Plan(name, recipe, key, local if fits else None))
-    return tuple(plans)
+    return tuple(_plan(repository, name, built.get(name)) for name in dict.fromkeys(wanted or present))
+
+
+def _plan(repository: Path, name: str, local: LocalImage | None) -> Plan:
+    recipe = read(repository / "containers" / name / "Containerfile")
+    current = (
+        local is not None
+        and local.runtime.path.is_file()
+        and local.key == build_key(repository, recipe, local.base)
+    )
+    return Plan(name, recipe, local, current)
 
 
 def build_key(repository: Path, recipe: Recipe, base: Digest) -> Digest:
@@ -123,7 +124,7 @@ def build_key(repository: Path, recipe: Recipe, base: Digest) -> Digest:
     )
 
 
-def build(
+def build(  # noqa: PLR0917 - each is another collaborator
     repository: Path,
     store: Store,
     base: Image,
@@ -133,8 +134,9 @@ def build(
     say: Callable[[str], None],
     environment: Mapping[str, str] | None = None,
 ) -> LocalImage:
-    """Build one image, make its runtime image and load it into the builder's engine; nothing is written to the
-    repository.
+    """Build one image, make its runtime image and load it into the builder's engine.
+
+    Nothing is written to the repository.
 
     Raises:
         AnalysisError: the build failed.
@@ -156,7 +158,7 @@ def build(
     reference = f"localhost/relance/{todo.name}:{image.config.digest.removeprefix('sha256:')[:12]}"
     builder.load(layout, image, reference)
     return LocalImage(
-        todo.key,
+        build_key(repository, todo.recipe, base.config.digest),
         image.config.digest,
         image.manifest.digest,
         base.config.digest,

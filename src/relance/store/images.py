@@ -1,4 +1,4 @@
-"""What is known of this repository's container images: the published ones, and those built on this machine."""
+"""What is known of a repository's container images: the published ones, and those built here."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ LOCK = Path("containers") / "images.lock.yaml"
 LOCAL = Path("containers") / "images.local.yaml"
 
 _LOCAL_HEADER = (
-    "# Images built on this machine, preferred to the published ones; written by 'relance images build', not committed.\n"
+    "# Images built on this machine, preferred to the published ones; not committed.\n"
+    "# Written by 'relance images build'.\n"
 )
 _LOCK_HEADER = (
-    "# Published images, by digest; written by 'relance images lock'. An image that is not listed has not been\n"
-    "# published: build it here with 'relance images build', which writes images.local.yaml beside this file.\n"
+    "# Published images, by digest; written by 'relance images lock'. One that is not listed has not been\n"
+    "# published: build it with 'relance images build', which writes images.local.yaml beside this file.\n"
 )
 
 

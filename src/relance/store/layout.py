@@ -1,7 +1,7 @@
 """An OCI image layout: blobs named by their sha256 in one folder, and an index that names manifests.
 
-The layout on disk is the one of the OCI image specification 1.1 (`oci-layout`, `index.json`, `blobs/sha256/`), so
-that skopeo, Podman and oras read it as it is.
+The layout on disk is the one of the OCI image specification 1.1 (`oci-layout`, `index.json`,
+`blobs/sha256/`), so that skopeo, Podman and oras read it as it is.
 """
 
 from __future__ import annotations

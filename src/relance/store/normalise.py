@@ -1,8 +1,8 @@
 """Images whose identity depends on their content alone, whoever built them and when.
 
-A builder's result is taken as a plain file tree. What differs from the base becomes one layer with sorted entries and
-no times; the configuration is written from the base's and the recipe's. So the digest of the configuration, the
-image's id, is the same from Podman, Docker and Apptainer.
+A builder's result is taken as a plain file tree. What differs from the base becomes one layer with sorted
+entries and no times; the configuration is written from the base's and the recipe's. So the digest of the
+configuration, the image's id, is the same from Podman, Docker and Apptainer.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import BinaryIO, Self
 
 from relance.errors import InputError
 from relance.model import Digest
 from relance.store.layout import CONFIG_TYPE, LAYER_TYPE, MANIFEST_TYPE, Descriptor, Layout
-from relance.store.tree import Entry, Kind, Tree, flatten, write_tar
+from relance.store.tree import Content, Entry, Kind, Tree, flatten, write_tar
 
 _EPOCH = "1970-01-01T00:00:00Z"
 
@@ -78,7 +77,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Image:
-    """An image in a layout, its layers uncompressed (so that their digests are the configuration's diff ids)."""
+    """An image in a layout, its layers uncompressed: their digests are the configuration's diff ids."""
 
     manifest: Descriptor
     config: Descriptor
@@ -207,15 +206,14 @@ def _same(one: Entry, its: Sequence[BinaryIO], other: Entry, others: Sequence[Bi
         return False
     if one.content is None or other.content is None:
         return True
-    return one.content.size == other.content.size and _hash(one, its) == _hash(other, others)
+    return one.content.size == other.content.size and _hash(one.content, its) == _hash(other.content, others)
 
 
-def _hash(entry: Entry, layers: Sequence[BinaryIO]) -> bytes:
-    assert entry.content is not None
-    stream = layers[entry.content.layer]
-    stream.seek(entry.content.offset)
+def _hash(content: Content, layers: Sequence[BinaryIO]) -> bytes:
+    stream = layers[content.layer]
+    stream.seek(content.offset)
     sha = hashlib.sha256()
-    left = entry.content.size
+    left = content.size
     while left:
         data = stream.read(min(left, 1 << 20))
         if not data:
@@ -236,5 +234,3 @@ def _write_layer(changed: Tree, removed: Sequence[str], rootfs: BinaryIO, output
         if changed.get(folder, Entry(Kind.FOLDER, 0)).kind is Kind.FOLDER:
             whiteouts[f"{folder}/.wh.{name}".lstrip("/")] = Entry(Kind.FILE, 0o644)
     write_tar({**changed, **whiteouts}, [rootfs], output)  # type: ignore[arg-type]
-
-

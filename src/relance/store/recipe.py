@@ -1,8 +1,8 @@
 """The part of the Containerfile language that every builder here understands the same way.
 
-ARG, FROM (one stage), ENV, LABEL, WORKDIR, COPY of files, RUN in shell form, CMD in list form. Anything else is
-refused by name and line rather than guessed. Podman builds from the Containerfile itself; Docker and Apptainer follow
-the steps read here.
+ARG, FROM (one stage), ENV, LABEL, WORKDIR, COPY of files, RUN in shell form, CMD in list form. Anything else
+is refused by name and line rather than guessed. Podman builds from the Containerfile itself; Docker and
+Apptainer follow the steps read here.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def read(path: Path) -> Recipe:
     """Read a Containerfile.
 
     Raises:
-        InputError: it can't be read, or says something outside the part of the language told above; the line is told.
+        InputError: it can't be read, or says something outside the part of the language told above; the line
+            is told.
     """
     try:
         text = path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Runtime images: one squashfs file made from an image, the same bytes every time, that Apptainer runs as it is."""
+"""Runtime images: one squashfs file made from an image, always the same bytes, that Apptainer runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from relance.store.normalise import Image, open_layers
 from relance.store.tree import Content, Entry, Kind, Tree, flatten, write_tar
 
 COMPRESSION = "lz4"
-"""Starts fastest and is made fastest; see docs for the measured sizes and times."""
+"""On an image of 400 MB: lz4 takes 4 s and 218 MB; zstd 50 s and 137 MB, and starts 0.5 s later."""
 
 _MOUNT_POINTS = ("dev", "proc", "sys", "run", "tmp", "var/tmp", "home", "root", "mnt", "srv", "opt")
 _MOUNTED_FILES = ("etc/hosts", "etc/resolv.conf", "etc/localtime", "etc/passwd", "etc/group")
@@ -69,8 +69,6 @@ def build(layout: Layout, image: Image, folder: Path) -> RuntimeImage:
 
 def _run(program: str, output: Path, tree: Tree, layers: list[BinaryIO]) -> None:
     command = [program, "-quiet", "-no-progress", "-comp", COMPRESSION, "-no-xattrs", "-reproducible"]
-    if COMPRESSION == "lz4" and False:
-        command += ["-Xhc"]
     # Else the times of this machine and the user who runs this would be in the file.
     command += ["-mkfs-time", "0", "-all-time", "0", "-root-mode", "755", "-root-uid", "0", "-root-gid", "0"]
     environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
@@ -97,7 +95,7 @@ def _run(program: str, output: Path, tree: Tree, layers: list[BinaryIO]) -> None
 
 
 def _with_runtime_files(tree: Tree, number: int, environment: Mapping[str, str]) -> tuple[Tree, BinaryIO]:
-    """Add what Apptainer looks for: mount points, and the image's environment, which it reads from a script."""
+    """Add what Apptainer looks for: mount points, and a script with the image's environment."""
     script = _environment_script(environment)
     joined = dict(tree)
     for path in _MOUNT_POINTS:

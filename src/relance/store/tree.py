@@ -1,7 +1,7 @@
 """The file tree that a stack of image layers describes: whiteouts applied, hostile entries refused.
 
-A layer is an uncompressed tar stream as the OCI image specification 1.1 describes it. Nothing is unpacked: the tree
-remembers where in which layer each file's content lies.
+A layer is an uncompressed tar stream as the OCI image specification 1.1 describes it. Nothing is unpacked:
+the tree remembers where in which layer each file's content lies.
 """
 
 from __future__ import annotations
@@ -52,18 +52,18 @@ class Entry:
 
 
 Tree = Mapping[str, Entry]
-"""Paths relative to the root, with `/` and without a leading one, to what they are; the root itself isn't in it."""
+"""Paths relative to the root, without a leading `/`, to what they are; the root itself isn't in it."""
 
 
 def flatten(layers: Sequence[BinaryIO]) -> Tree:
     """Return the tree of a stack of layers, the lowest first.
 
-    Each layer must be a seekable, uncompressed tar. Device files below /dev are left out (every runtime provides its
-    own); extended attributes too.
+    Each layer must be a seekable, uncompressed tar. Device files below /dev are left out (every runtime
+    provides its own); extended attributes too.
 
     Raises:
-        InputError: a layer isn't a tar, or an entry could reach outside the tree: an absolute path, `..`, a path
-            below a link or file, a hard link to nothing; or it is a device, a pipe or a sparse file.
+        InputError: a layer isn't a tar, or an entry could reach outside the tree: an absolute path, `..`, a
+            path below a link or file, a hard link to nothing; or it is a device, a pipe or a sparse file.
     """
     tree: dict[str, Entry] = {}
     for number, stream in enumerate(layers):
@@ -204,4 +204,3 @@ def write_tar(tree: Tree, layers: Sequence[BinaryIO], output: BinaryIO) -> None:
                 stream = layers[entry.content.layer]
                 stream.seek(entry.content.offset)
                 archive.addfile(info, stream)
-

@@ -1,0 +1,101 @@
+"""Builds with Docker, through its SDK; DOCKER_HOST says where its daemon is."""
+
+from __future__ import annotations
+
+import tarfile
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import cast
+
+import docker
+from docker.errors import DockerException, ImageNotFound
+
+from relance.store.builder import GUEST, Context, archived, base_reference, owned_by_root, script
+from relance.store.layout import Layout
+from relance.store.normalise import Image
+from relance.store.process import failure
+from relance.store.recipe import Copy, Recipe
+
+
+class Docker:
+    """Docker, through its SDK; DOCKER_HOST says where its daemon is."""
+
+    name = "docker"
+
+    def available(self) -> bool:
+        """Tell whether a Docker daemon answers."""
+        try:
+            client = docker.from_env(timeout=10)
+        except DockerException:
+            return False
+        try:
+            return bool(client.ping())
+        except (DockerException, OSError):
+            return False
+        finally:
+            client.close()
+
+    def build(self, layout: Layout, base: Image, recipe: Recipe, context: Context, rootfs: Path) -> None:
+        """Run the recipe's steps in one container of the base."""
+        self.load(layout, base, base_reference(base))
+        client = docker.from_env(timeout=3600)
+        try:
+            container = client.containers.create(
+                base_reference(base),
+                ["/bin/sh", "-e", "/run/relance-build.sh"],
+                environment=dict(context.environment),
+                network_mode="host",
+                volumes=[f"{context.offered}:{GUEST}"],
+            )
+            try:
+                container.put_archive("/", _staged(recipe, context))
+                container.start()
+                last: list[str] = []
+                for line in container.logs(stream=True, follow=True):
+                    last = [*last[-4:], line.decode(errors="replace").rstrip()]
+                    context.say(last[-1])
+                status = int(container.wait()["StatusCode"])
+                if status != 0:
+                    raise failure("docker", status, last)
+                with rootfs.open("wb") as stream:
+                    for chunk in container.export():
+                        stream.write(cast(bytes, chunk))
+            finally:
+                container.remove(force=True)
+        except DockerException as error:
+            raise failure("docker", 1, [str(error)]) from error
+        finally:
+            client.close()
+
+    def load(self, layout: Layout, image: Image, reference: str) -> None:
+        """Load an image through the daemon, unless it has it."""
+        client = docker.from_env(timeout=600)
+        try:
+            with suppress(ImageNotFound):
+                client.images.get(image.config.digest)
+                return
+            with archived(layout, image, reference) as path, path.open("rb") as stream:
+                client.images.load(stream)
+        except DockerException as error:
+            raise failure("docker load", 1, [str(error)]) from error
+        finally:
+            client.close()
+
+
+def _staged(recipe: Recipe, context: Context) -> bytes:
+    """Return a tar of the files that COPY names, and of the build's script."""
+    output = BytesIO()
+    with tarfile.open(fileobj=output, mode="w") as tar:
+        for step in recipe.steps:
+            if isinstance(step, Copy):
+                for folder in reversed(Path(step.target).parents[:-1]):
+                    info = tarfile.TarInfo(str(folder).lstrip("/"))
+                    info.type, info.mode = tarfile.DIRTYPE, 0o755
+                    tar.addfile(info)
+                tar.add(context.repository / step.source, step.target.lstrip("/"), filter=owned_by_root)
+        data = script(recipe).encode()
+        info = tarfile.TarInfo("run/relance-build.sh")
+        info.size = len(data)
+        tar.addfile(info, BytesIO(data))
+    return output.getvalue()

@@ -1,0 +1,56 @@
+"""Builds with Podman, by its command line."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from relance.store.builder import GUEST, Context, archived, base_reference, image_id
+from relance.store.layout import Layout
+from relance.store.normalise import Image
+from relance.store.process import output_of, run, succeeds
+from relance.store.recipe import Recipe
+
+
+class Podman:
+    """Podman, by its command line."""
+
+    name = "podman"
+
+    def available(self) -> bool:
+        """Tell whether Podman is there and answers."""
+        return shutil.which("podman") is not None and succeeds(["podman", "info"])
+
+    def build(self, layout: Layout, base: Image, recipe: Recipe, context: Context, rootfs: Path) -> None:
+        """Run the Containerfile with `podman build`."""
+        self.load(layout, base, base_reference(base))
+        command = ["podman", "build", "--no-cache", "--pull=never", "--isolation", "chroot"]
+        command += ["--network", "host"]
+        command += ["--build-arg", f"BASE={image_id(base)}", "--volume", f"{context.offered}:{GUEST}"]
+        for name, value in context.environment.items():
+            command += ["--env", f"{name}={value}"]
+        with tempfile.TemporaryDirectory() as folder:
+            identity = Path(folder) / "id"
+            command += ["--iidfile", str(identity), "--file", str(recipe.path), str(context.repository)]
+            run(command, context.say, "podman build")
+            built = identity.read_text(encoding="utf-8").strip()
+        container = ""
+        try:
+            container = output_of(["podman", "create", "--network", "none", built, "true"])
+            run(["podman", "export", "--output", str(rootfs), container], context.say, "podman export")
+        finally:
+            if container:
+                succeeds(["podman", "rm", "--force", container])
+            succeeds(["podman", "rmi", "--force", built])
+
+    def load(self, layout: Layout, image: Image, reference: str) -> None:
+        """Load an image with `podman load`, unless Podman has it."""
+        if succeeds(["podman", "image", "exists", image_id(image)]):
+            return
+        with archived(layout, image, reference) as path:
+            run(["podman", "load", "--quiet", "--input", str(path)], _ignore, "podman load")
+
+
+def _ignore(_line: str) -> None:
+    """Say nothing."""
