@@ -26,13 +26,10 @@ class Relance:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "relance", *arguments]
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, **options: object) -> "subprocess.Popen[str]":
+        pipe = subprocess.PIPE
         return subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            self.command(*arguments), cwd=self.folder, stdout=pipe, stderr=pipe, text=True, **options
         )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,9 @@ import pytest
 from tests.contract.conftest import Relance
 
 
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 60
+def wait_for(path: Path, running: "subprocess.Popen[str]") -> None:
     while not path.exists():
-        assert time.monotonic() < deadline, f"{path} never came"
+        assert running.poll() is None, f"it ended without {path}"
         time.sleep(0.02)
 
 
@@ -75,7 +75,7 @@ def test_an_interrupted_run_leaves_nothing_half_written_and_goes_on(
 ) -> None:
     half = toy.folder / "results" / "greeting.txt"
     with toy.start("run", "--runtime", "plain", "--set", "pause=30") as running:
-        wait_for(half)
+        wait_for(half, running)
         began = time.monotonic()
         running.send_signal(number)
         _, told = running.communicate(timeout=60)
@@ -90,7 +90,7 @@ def test_an_interrupted_run_leaves_nothing_half_written_and_goes_on(
 
 def test_a_lock_that_a_killed_run_left_is_explained(toy: Relance) -> None:
     with toy.start("run", "--runtime", "plain", "--set", "pause=30") as running:
-        wait_for(toy.folder / "results" / "greeting.txt")
+        wait_for(toy.folder / "results" / "greeting.txt", running)
         for process in [*psutil.Process(running.pid).children(recursive=True), running]:
             process.kill()
     done = toy("run", "--runtime", "plain", "-q")

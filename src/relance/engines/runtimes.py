@@ -151,7 +151,7 @@ def _apptainer_trial(built: Sequence[ImageRef], ask: Ask) -> Absence | None:
     if not built:
         return None
     # An ordinary user may have the program but not the right to mount an image: only a trial tells.
-    trial = ask(["apptainer", "exec", "--containall", str(built[0].runtime_path), "true"])
+    trial = ask(["apptainer", "exec", "--containall", str(built[0].runtime_path), "bash", "-c", ":"])
     if trial.returncode == 0:
         return None
     said = _absence(kind, trial).reason

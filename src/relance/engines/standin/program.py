@@ -171,6 +171,8 @@ def _contain(settings: Settings, call: Call) -> int:
 
     name = f"relance-{os.getpid()}-{os.urandom(4).hex()}"
     command = container_command(settings, call, name)
+    # Podman would wait ten seconds for a shell that, being process 1, does not heed SIGTERM.
+    at_once = ["--time", "0"] if settings.single["engine"] == "podman" else []
     engine = os.posix_spawn(command[0], command, os.environ)
 
     def stop(number: int, _: object) -> None:
@@ -178,7 +180,7 @@ def _contain(settings: Settings, call: Call) -> int:
         for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(other, signal.SIG_IGN)
         quiet = [(os.POSIX_SPAWN_OPEN, descriptor, "/dev/null", os.O_RDWR, 0) for descriptor in (1, 2)]
-        removal = [command[0], "rm", "--force", name]
+        removal = [command[0], "rm", "--force", *at_once, name]
         for _attempt in range(2):  # the first may come before the container is there
             os.waitpid(os.posix_spawn(removal[0], removal, os.environ, file_actions=quiet), 0)
             os.kill(engine, signal.SIGTERM)

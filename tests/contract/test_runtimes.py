@@ -1,0 +1,185 @@
+"""An analysis in real Apptainer, Podman and Docker: the same files, isolated, nothing left behind."""
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.contract.conftest import Relance
+
+pytestmark = pytest.mark.container
+
+MACHINE = Path(__file__).parents[1] / "machine"
+PROGRAMS = ("bash", "cat", "cut", "env", "id", "seq", "sleep", "sort", "touch", "tr")
+ENGINES = ("apptainer", "podman", "docker")
+
+
+def say(*command: str | Path, **options: object) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def root_filesystem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smallest root that the analyses can run in: this machine's bash and a few programs."""
+    root = tmp_path_factory.mktemp("image") / "root"
+    for name in ("usr/bin", "tmp", "proc", "sys", "dev", "etc", "home", "run"):
+        (root / name).mkdir(parents=True)
+    (root / "tmp").chmod(0o1777)
+    (root / "bin").symlink_to("usr/bin")
+    (root / "usr/bin/sh").symlink_to("bash")
+    for name in PROGRAMS:
+        program = shutil.which(name)
+        assert program is not None, name
+        shutil.copy(program, root / "usr/bin" / name)
+        for library in re.findall(r"/\S+", say("ldd", program)):
+            if not library.endswith(":"):
+                copy = root / library.removeprefix("/")
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(library, copy)
+    return root
+
+
+@pytest.fixture(scope="session")
+def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Docker daemon of these tests' own."""
+    folder = tmp_path_factory.mktemp("docker")
+    yield say(MACHINE / "dockerd.sh", "start", folder)
+    say(MACHINE / "dockerd.sh", "stop", folder)
+
+
+@pytest.fixture(scope="session")
+def engine_environment(request: pytest.FixtureRequest) -> Callable[[str], dict[str, str]]:
+    def environment(engine: str) -> dict[str, str]:
+        secrets = {
+            "RELANCE_SECRET": "x",
+            "APPTAINERENV_LEAK": "x",
+            "SINGULARITYENV_LEAK": "x",
+            "LC_ALL": "de_DE",
+        }
+        if engine == "docker":
+            secrets["DOCKER_HOST"] = request.getfixturevalue("docker_host")
+        return {**os.environ, **secrets}
+
+    return environment
+
+
+@pytest.fixture(scope="session")
+def image(root_filesystem: Path, engine_environment: Callable[[str], dict[str, str]]) -> Callable[[str], str]:
+    """Makes the image for an engine; returns containers/images.local.yaml."""
+    made: dict[str, str] = {}
+    runtime = root_filesystem.with_name("toy.sqsh")
+
+    def make(engine: str) -> str:
+        if not runtime.exists():
+            say("mksquashfs", root_filesystem, runtime, "-all-root", "-quiet", "-no-progress")
+        if engine not in made:
+            config = "sha256:" + "0" * 64
+            if engine != "apptainer":
+                tar = root_filesystem.with_name("toy.tar")
+                say("tar", "-C", root_filesystem, "--owner=0", "--group=0", "-cf", tar, ".")
+                # An entry point that must not be used, as Apptainer uses none.
+                change = ["--change", 'ENTRYPOINT ["/bin/false"]', "--change", "ENV PATH=/usr/bin:/bin"]
+                config = say(engine, "import", *change, tar, env=engine_environment(engine))
+            digest = hashlib.sha256(runtime.read_bytes()).hexdigest()
+            made[engine] = (
+                "version: 1\nimages:\n  toy:\n"
+                f"    config: {config}\n"
+                f"    runtime: {{path: {runtime}, digest: 'sha256:{digest}', size: 1}}\n"
+            )
+        return made[engine]
+
+    return make
+
+
+@pytest.fixture
+def contained(
+    analysis: Callable[[str], Relance], image: Callable[[str], str]
+) -> Callable[[str, str], Relance]:
+    def copy(name: str, engine: str) -> Relance:
+        relance = analysis(name)
+        (relance.folder / "containers").mkdir()
+        (relance.folder / "containers" / "images.local.yaml").write_text(image(engine))
+        return relance
+
+    return copy
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_analysis_gives_the_same_files_in_every_runtime(
+    contained: Callable[[str, str], Relance], engine_environment: Callable[[str], dict[str, str]], engine: str
+) -> None:
+    toy = contained("toy", engine)
+    done = toy("run", "--runtime", engine, env=engine_environment(engine))
+    assert (done.returncode, done.stderr.count("FAILED")) == (0, 0), done.stderr
+    results = toy.folder / "results"
+    assert (results / "greeting.txt").read_bytes() == b"hello\nhello\n"
+    assert (results / "shout.txt").read_bytes() == b"HELLO\nHELLO\n"
+    assert {path.owner() for path in results.rglob("*")} == {toy.folder.owner()}
+    assert sorted(path.name for path in toy.folder.iterdir()) == sorted(
+        [".envs", ".snakemake", "Snakefile", "config", "config.yaml", "containers", "envs", "results"]
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_step_sees_nothing_of_the_machine(
+    contained: Callable[[str, str], Relance],
+    engine_environment: Callable[[str], dict[str, str]],
+    tmp_path: Path,
+    engine: str,
+) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("x")
+    isolation = contained("isolation", engine)
+    arguments = ["--runtime", engine, "--set", f"secret={secret}"]
+    done = isolation("run", *arguments, env=engine_environment(engine))
+    assert done.returncode == 0, done.stderr
+
+    def result(name: str) -> str:
+        return (isolation.folder / "results" / f"{name}.txt").read_text()
+
+    environment = dict(line.partition("=")[::2] for line in result("environment").splitlines())
+    assert (result("user"), result("network"), result("host")) == (f"{os.getuid()}\n", "lo\n", "unseen\n")
+    assert not {"RELANCE_SECRET", "LEAK", "LC_ALL", "DOCKER_HOST"} & set(environment)
+    expected = {"LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TMPDIR": "/tmp"}  # noqa: S108
+    assert {name: environment[name] for name in expected} == expected
+    assert environment["HOME"] == "/home/relance"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_interrupted_run_leaves_no_container_and_nothing_half_written(
+    contained: Callable[[str, str], Relance], engine_environment: Callable[[str], dict[str, str]], engine: str
+) -> None:
+    toy = contained("toy", engine)
+    environment = engine_environment(engine)
+    half = toy.folder / "results" / "greeting.txt"
+    with toy.start("run", "--runtime", engine, "--set", "pause=60", env=environment) as running:
+        while not half.exists():
+            assert running.poll() is None
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert not half.exists()
+    assert not list(toy.folder.glob(".snakemake/locks/*"))
+    if engine != "apptainer":
+        name = "name=relance-"
+        assert say(engine, "ps", "--all", "--quiet", "--filter", name, env=environment) == ""
+
+
+def test_an_image_that_was_removed_is_missed_before_anything_runs(
+    contained: Callable[[str, str], Relance],
+) -> None:
+    toy = contained("toy", "apptainer")
+    listed = toy.folder / "containers" / "images.local.yaml"
+    listed.write_text(listed.read_text().replace("toy.sqsh", "gone.sqsh"))
+    done = toy("run", "--runtime", "apptainer")
+    assert done.returncode == 3
+    assert "gone.sqsh is missing" in done.stderr
+    assert "relance images build" in done.stderr
+    assert not (toy.folder / "results").exists()
