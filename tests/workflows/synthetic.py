@@ -77,10 +77,7 @@ def columns(spectrum: Spectrum, events: int, seed: int, *, negative: float = 0.0
     for suffix in SHAPES:
         lepton = (EE, EMU) if "electron" in suffix else (MUMU, EMU)
         sign = 1 if suffix.endswith("up") else -1
-        if "scale" in suffix:
-            change = 1 + sign * 0.005
-        else:
-            change = 1 + sign * 0.003 * generator.normal(size=events)
+        change = 1 + sign * (0.005 if "scale" in suffix else 0.003 * generator.normal(size=events))
         moved = mass * np.where(np.isin(channel, lepton), change, 1.0)
         data["mll" + suffix] = moved
     electrons = np.where(channel == EE, 2, np.where(channel == EMU, 1, 0))

@@ -59,12 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     histograms = "histograms of histogram.py"
     parser.add_argument(
-        "--signal", type=Path, action="append", required=True, help=f"{histograms}, of the signal"
+        "--signal", type=Path, nargs="+", action="extend", required=True, help=f"{histograms}, of the signal"
     )
     parser.add_argument(
         "--background",
         type=Path,
-        action="append",
+        nargs="+",
+        action="extend",
         required=True,
         help=f"{histograms}; again for each further one",
     )

@@ -27,7 +27,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--input",
         type=Path,
-        action="append",
+        nargs="+",
+        action="extend",
         required=True,
         help="ntuple of reduce.py; again for each further part of the same sample",
     )
