@@ -1,9 +1,13 @@
 # The images that the steps run in: what was built here, else what was published.
+import os
+
 import yaml
 
 
 def uses_containers():
-    """Whether this run was asked to use containers (Snakemake 9, else Snakemake 7)."""
+    """Whether steps run in containers (asked of Snakemake 9, else of Snakemake 7)."""
+    if os.environ.get("RELANCE_RUNTIME") == "plain":
+        return False
     settings = getattr(workflow, "deployment_settings", None)
     if settings is None:
         return bool(getattr(workflow, "use_singularity", False))
