@@ -1,4 +1,4 @@
-"""Builds with Apptainer alone, from a definition file translated from the recipe."""
+"""Builds with Apptainer alone: a definition file makes a folder of the base, the recipe runs in it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import os
 import shlex
 import shutil
 import tarfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
-from relance.store.builder import GUEST, Context, archived, base_reference, owned_by_root, script
+from relance.store.builder import GUEST, Context, archived, base_reference, script
 from relance.store.layout import Layout
-from relance.store.normalise import Image
+from relance.store.normalise import Image, open_layers
 from relance.store.process import run, succeeds
 from relance.store.recipe import Copy, Recipe
+from relance.store.tree import Tree, flatten
 
 
 class Apptainer:
-    """Apptainer alone: builds from a definition file translated from the recipe."""
+    """Apptainer; it needs no rights of root."""
 
     name = "apptainer"
 
@@ -25,33 +28,49 @@ class Apptainer:
         return shutil.which("apptainer") is not None and succeeds(["apptainer", "--version"])
 
     def build(self, layout: Layout, base: Image, recipe: Recipe, context: Context, rootfs: Path) -> None:
-        """Run the recipe in the %post of a definition file and take the sandbox it leaves."""
+        """Make a sandbox of the base, run the recipe's steps in it, and take what is there then."""
         with archived(layout, base, base_reference(base)) as path:
             folder = path.parent
             definition = folder / "image.def"
             definition.write_text(_definition(path, recipe, context), encoding="utf-8")
             sandbox = folder / "sandbox"
-            command = ["apptainer", "build", "--force", "--bind", f"{context.offered}:{GUEST}"]
-            command += ["--sandbox", str(sandbox), str(definition)]
             environment = os.environ | {"APPTAINER_CACHEDIR": str(folder / "cache")}
+            command = ["apptainer", "build", "--force", "--sandbox", str(sandbox), str(definition)]
             run(command, context.say, "apptainer build", environment)
-            with tarfile.open(rootfs, "w", format=tarfile.PAX_FORMAT) as tar:
-                tar.add(sandbox, arcname=".", filter=owned_by_root)
+            # Not in %post: that asks for every capability, which a machine may not have.
+            (sandbox / "run" / "relance-build.sh").write_text(script(recipe), encoding="utf-8")
+            command = ["apptainer", "exec", "--writable", "--containall", "--pwd", "/"]
+            command += ["--bind", f"{context.offered}:{GUEST}"]
+            for name, value in context.environment.items():
+                command += ["--env", f"{name}={value}"]
+            command += [str(sandbox), "/bin/sh", "-e", "/run/relance-build.sh"]
+            run(command, context.say, "apptainer exec")
+            with ExitStack() as stack, tarfile.open(rootfs, "w", format=tarfile.PAX_FORMAT) as tar:
+                owned = _owners(flatten(open_layers(layout, base, stack)))
+                tar.add(sandbox, arcname=".", filter=owned)
 
     def load(self, layout: Layout, image: Image, reference: str) -> None:
         """Do nothing: Apptainer runs a runtime image from its file."""
 
 
 def _definition(base: Path, recipe: Recipe, context: Context) -> str:
-    given = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in context.environment.items())
-    files = "".join(
-        f"{context.repository / step.source} {step.target}\n"
-        for step in recipe.steps
-        if isinstance(step, Copy)
-    )
+    files: Mapping[str, str] = {
+        step.target: str(context.repository / step.source) for step in recipe.steps if isinstance(step, Copy)
+    }
+    listed = "".join(f"{shlex.quote(source)} {shlex.quote(target)}\n" for target, source in files.items())
     return (
         f"Bootstrap: docker-archive\nFrom: {base}\n\n"
-        f'%setup\nmkdir -p "${{APPTAINER_ROOTFS}}{GUEST}"\n'
-        "\n"
-        f"%files\n{files}\n%post\n{given}{script(recipe)}"
+        f'%setup\nmkdir -p "${{APPTAINER_ROOTFS}}{GUEST}"\n\n%files\n{listed}'
     )
+
+
+def _owners(base: Tree) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
+    """Give files of the base the base's owners and all others root: a user's sandbox has only their own."""
+
+    def owned(info: tarfile.TarInfo) -> tarfile.TarInfo:
+        before = base.get(info.name.removeprefix("./"))
+        info.uid, info.gid = (before.uid, before.gid) if before else (0, 0)
+        info.uname = info.gname = ""
+        return info
+
+    return owned

@@ -27,7 +27,11 @@ _KEPT_EMPTY = frozenset({"dev", "proc", "run", "sys", "tmp", "var/tmp"})
 _MACHINE_FILES = frozenset(
     {
         ".dockerenv",
+        ".exec",
+        ".run",
+        ".shell",
         ".singularity.d",
+        ".test",
         "environment",
         "singularity",
         "etc/apt/sources.list",
