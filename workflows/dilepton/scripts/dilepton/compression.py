@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 import zstandard
 
@@ -15,6 +15,7 @@ _GZIP = (".gz",)
 _ZSTANDARD = (".zst", ".zstd")
 _GZIP_LEVEL = 4
 _ZSTANDARD_LEVEL = 3
+_PACKED = 1 << 14
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTANDARD_MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -42,14 +43,7 @@ def appended(raw: BinaryIO, suffix: str) -> Iterator[BinaryIO]:
 
 
 class Source:
-    """A file read once from start to end, decompressed by what it holds, whatever its name.
-
-    Attributes:
-        tail: the last bytes read so far, at most TAIL.
-        error: why reading stopped before the end, if it did; pyhepmc swallows what `readinto` raises.
-    """
-
-    TAIL = 4096
+    """A file read once from start to end, decompressed by what it holds, whatever its name."""
 
     def __init__(self, path: Path) -> None:
         """Open the file.
@@ -62,44 +56,57 @@ class Source:
         magic = self._raw.read(4)
         self._raw.seek(0)
         self._stream = _decompressed(self._raw, magic)
-        self._pending = b""
-        self.tail = b""
-        self.error: CompressionError | None = None
 
-    def peek(self, size: int) -> bytes:
-        """The first bytes, before anything is read; they will be read again."""
-        self._pending = self._read(size)
-        return self._pending
+    def read(self, size: int) -> bytes:
+        """At least one byte and at most `size`; none at the end.
 
-    def readinto(self, buffer: memoryview) -> int:
-        """Fill the buffer as far as the file goes; 0 at its end, and where it cannot be read further."""
-        data, self._pending = self._pending[: len(buffer)], self._pending[len(buffer) :]
-        data = data or self._read(len(buffer))
-        buffer[: len(data)] = data
-        if data:
-            self.tail = (self.tail + data)[-self.TAIL :]
-        return len(data)
-
-    def _read(self, size: int) -> bytes:
+        Raises:
+            CompressionError: the compressed data end too soon or are damaged.
+        """
         try:
             return self._stream.read(size)
         except (EOFError, zlib.error, OSError, zstandard.ZstdError) as error:
-            self.error = CompressionError(
+            raise CompressionError(
                 f"'{self._path}': expected a complete file, found that it is cut off or damaged ({error}); "
                 "make it or copy it again"
-            )
-            return b""
+            ) from error
 
     def close(self) -> None:
         """Close the file."""
-        self._stream.close()
         self._raw.close()
 
 
-def _decompressed(raw: BinaryIO, magic: bytes) -> BinaryIO:
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def _decompressed(raw: BinaryIO, magic: bytes) -> _Readable:
     if magic.startswith(_GZIP_MAGIC):
-        return cast(BinaryIO, gzip.GzipFile(fileobj=raw, mode="rb"))
+        return gzip.GzipFile(fileobj=raw, mode="rb")
     if magic.startswith(_ZSTANDARD_MAGIC):
-        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=False)
-        return cast(BinaryIO, reader)
+        return _Frames(raw)
     return raw
+
+
+class _Frames:
+    """Zstandard frames one after another; unlike the library's reader, it tells when the last is cut off."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._inside = False
+        self._ready = b""
+
+    def read(self, size: int, /) -> bytes:
+        while not self._ready:
+            packed = (self._frame.unused_data if self._frame.eof else b"") or self._raw.read(_PACKED)
+            if not packed:
+                if self._inside:
+                    raise EOFError("compressed data ended before the end of their frame")
+                return b""
+            if self._frame.eof:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._ready = self._frame.decompress(packed)
+            self._inside = not self._frame.eof
+        given, self._ready = self._ready[:size], self._ready[size:]
+        return given

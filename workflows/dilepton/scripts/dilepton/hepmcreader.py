@@ -10,7 +10,7 @@ import pyhepmc
 from numpy.typing import NDArray
 from pyhepmc import _core as hepmc
 
-from dilepton.compression import Source
+from dilepton.compression import CompressionError, Source
 from dilepton.errors import AnalysisError
 
 _BUFFER = 1 << 16
@@ -19,6 +19,7 @@ _FORMATS = {
     b"HepMC::IO_GenEvent": (pyhepmc.io.ReaderAsciiHepMC2, b"HepMC::IO_GenEvent-END_EVENT_LISTING"),
 }
 _HEADER = 512
+_EVENT = b"\nE "
 _GEV_PER_MEV = 1e-3
 _NOWHERE = -1
 
@@ -92,13 +93,14 @@ class EventFile:
         _silence()
         self._path = path
         self._source = Source(path)
-        self._reader, self._footer = self._opened()
-        first = self._next(0)
-        if first is None:
-            self._check_end(0)
-            raise HepMCError(f"'{path}': expected events, found none; generate the sample again")
-        self._nominal, self.weight_names = _names(first)
-        self._last = first
+        self._text = _Watched(self._source)
+        try:
+            self._reader, self._footer = self._opened()
+            self._last = self._first()
+        except BaseException:
+            self._source.close()
+            raise
+        self._nominal, self.weight_names = _names(self._last)
 
     def chunks(self, size: int) -> Iterator[EventChunk]:
         """Give all events, `size` at a time.
@@ -117,7 +119,7 @@ class EventFile:
                 yield _chunk(waiting)
                 waiting = []
             event = self._next(read)
-        self._check_end(read)
+        self._check_end(read, self._last)
         if waiting:
             yield _chunk(waiting)
 
@@ -141,17 +143,24 @@ class EventFile:
         self._source.close()
 
     def _opened(self) -> tuple[pyhepmc.io.ReaderMixin, bytes]:
-        header = self._source.peek(_HEADER)
-        if self._source.error is not None:
-            raise self._source.error
+        header = self._text.peek(_HEADER)
+        if self._text.error is not None:
+            raise self._text.error
         for mark, (reader, footer) in _FORMATS.items():
             if mark in header:
-                return reader(hepmc.pyiostream(self._source, _BUFFER)), footer
+                return reader(hepmc.pyiostream(self._text, _BUFFER)), footer
         found = repr(header[:40]) if header else "an empty file"
         raise HepMCError(
             f"'{self._path}': expected HepMC3 or HepMC2 ASCII, found {found}; "
             "write it with a HepMC writer, or give another file by --input"
         )
+
+    def _first(self) -> pyhepmc.GenEvent:
+        first = self._next(0)
+        if first is None:
+            self._check_end(0, None)
+            raise HepMCError(f"'{self._path}': expected events, found none; generate the sample again")
+        return first
 
     def _next(self, read: int) -> pyhepmc.GenEvent | None:
         """The next event, or None at the end, and where the reader can make nothing of what follows."""
@@ -162,22 +171,28 @@ class EventFile:
             self._reader.read_event(event)
         except RuntimeError as error:
             raise HepMCError(
-                f"'{self._path}': after {read} events: expected another event, found one that contradicts "
-                f"the header ({str(error).partition(': ')[2] or error}); make the file again"
+                f"'{self._path}': after {read} events: expected an event that fits the header, each weight "
+                f"a finite number, found otherwise ({str(error).partition(': ')[2] or error}); "
+                "make the file again"
             ) from error
         if self._reader.failed():
             return None
         return event
 
-    def _check_end(self, read: int) -> None:
-        if self._source.error is not None:
-            raise self._source.error
-        if self._footer not in self._source.tail:
+    def _check_end(self, read: int, last: pyhepmc.GenEvent | None) -> None:
+        if self._text.error is not None:
+            raise self._text.error
+        if self._footer not in self._text.tail:
             raise HepMCError(
                 f"'{self._path}': expected the line '{self._footer.decode()}' at the end, found none after "
-                f"{read} complete events: it is cut off or damaged; make it or copy it again"
+                f"{read} events: it is cut off or damaged; make it or copy it again"
             )
-        run = self._last.run_info if read else None
+        if self._text.events != read:
+            raise HepMCError(
+                f"'{self._path}': after {read} events: expected another, found one that cannot be read: "
+                "it is cut off or damaged; make it or copy it again"
+            )
+        run = last.run_info if last else None
         promised = _number(str(run.attributes["events"]), int) if run and "events" in run.attributes else None
         if promised is not None and promised != read:
             raise HepMCError(
@@ -223,6 +238,48 @@ class EventFile:
             end=end,
             vertices=len(data.vertices),
         )
+
+
+class _Watched:
+    """A source as pyhepmc reads it, which loses exceptions and takes damage for the end.
+
+    Attributes:
+        tail: the last bytes read, at most TAIL.
+        events: lines read that begin an event.
+        error: why reading stopped before the end, if it did.
+    """
+
+    TAIL = 4096
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._pending = b""
+        self.tail = b""
+        self.events = 0
+        self.error: CompressionError | None = None
+
+    def peek(self, size: int) -> bytes:
+        """The first bytes, before anything else is read; they will be read again."""
+        while len(self._pending) < size and (more := self._read(size)):
+            self._pending += more
+        return self._pending
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer as far as a read goes; 0 at the end, and where nothing more can be read."""
+        data, self._pending = self._pending[: len(buffer)], self._pending[len(buffer) :]
+        data = data or self._read(len(buffer))
+        buffer[: len(data)] = data
+        seam = self.tail[-len(_EVENT) + 1 :]
+        self.events += (seam + data).count(_EVENT)
+        self.tail = (self.tail + data)[-self.TAIL :]
+        return len(data)
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._source.read(size)
+        except CompressionError as error:
+            self.error = error
+            return b""
 
 
 @dataclass(frozen=True)
