@@ -105,6 +105,7 @@ def _apply(tree: dict[str, Entry], number: int, stream: BinaryIO) -> None:
 
 
 def _members(number: int, stream: BinaryIO) -> Iterator[tarfile.TarInfo]:
+    stream.seek(0)
     try:
         with tarfile.open(fileobj=stream, mode="r:") as archive:
             yield from archive

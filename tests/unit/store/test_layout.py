@@ -1,0 +1,86 @@
+import json
+import shutil
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relance import digest
+from relance.errors import InputError
+from relance.store.layout import MANIFEST_TYPE, Layout
+
+
+@given(blobs=st.lists(st.binary(max_size=5000), max_size=5))
+def test_every_blob_is_read_back_as_it_was_written(tmp_path_factory, blobs):
+    layout = Layout(tmp_path_factory.mktemp("layout"))
+    stored = [layout.add(blob, "application/octet-stream") for blob in blobs]
+    assert [layout.read(descriptor.digest) for descriptor in stored] == blobs
+    assert [descriptor.size for descriptor in stored] == [len(blob) for blob in blobs]
+
+
+def test_a_damaged_blob_is_refused_by_read_and_by_open(tmp_path):
+    layout = Layout(tmp_path)
+    blob = layout.add(b"content", "text/plain")
+    layout.path(blob.digest).write_bytes(b"c0ntent")
+    with pytest.raises(InputError, match="damaged"):
+        layout.read(blob.digest)
+    with pytest.raises(InputError, match="damaged"), layout.open(blob.digest):
+        pass
+
+
+def test_a_missing_blob_is_told_by_its_digest(tmp_path):
+    missing = digest.of_bytes(b"never written")
+    with pytest.raises(InputError, match=missing):
+        Layout(tmp_path).read(missing)
+
+
+def test_a_digest_cannot_lead_out_of_the_layout(tmp_path):
+    with pytest.raises(InputError):
+        Layout(tmp_path).path("sha256:../../../etc/passwd")  # type: ignore[arg-type]
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path):
+    layout = Layout(tmp_path)
+    with pytest.raises(OSError, match="disk"), layout.writer() as blob:
+        blob.write(b"half")
+        raise OSError("the disk is full")
+    assert list((tmp_path / "blobs" / "sha256").iterdir()) == []
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="no OCI layout"):
+        Layout(tmp_path)
+
+
+def test_names_can_be_moved_and_the_index_does_not_depend_on_the_order(tmp_path):
+    layouts = [Layout(tmp_path / name) for name in ("one", "two")]
+    for layout, order in zip(layouts, (("a", "b"), ("b", "a")), strict=True):
+        for name in order:
+            layout.name(name, layout.add(name.encode(), MANIFEST_TYPE))
+    assert (tmp_path / "one/index.json").read_bytes() == (tmp_path / "two/index.json").read_bytes()
+    moved = layouts[0].add(b"c", MANIFEST_TYPE)
+    layouts[0].name("a", moved)
+    assert Layout(tmp_path / "one").names()["a"] == moved
+    assert json.loads((tmp_path / "one/index.json").read_text())["schemaVersion"] == 2
+
+
+@pytest.mark.container
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not here")
+def test_skopeo_reads_a_layout_written_here(tmp_path):
+    from relance.store.normalise import Settings, assemble
+
+    rootfs = tmp_path / "rootfs.tar"
+    subprocess.run(["tar", "cf", rootfs, "-C", "/etc", "hostname"], check=True)
+    layout = Layout(tmp_path / "layout")
+    with rootfs.open("rb") as stream:
+        image = assemble(layout, None, stream, Settings({"A": "1"}), architecture="amd64")
+    layout.name("it", image.manifest)
+    done = subprocess.run(
+        ["skopeo", "inspect", "--config", f"oci:{tmp_path}/layout:it"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["config"]["Env"] == ["A=1"]
