@@ -88,6 +88,19 @@ def test_an_interrupted_run_leaves_nothing_half_written_and_goes_on(
     assert toy("run", "--runtime", "plain").returncode == 0
 
 
+def test_a_run_stopped_while_it_makes_an_environment_makes_it_anew_next_time(toy: Relance) -> None:
+    (toy.folder / ".envs").unlink()
+    with toy.start("run", "--runtime", "plain") as running:
+        while not list(toy.folder.glob(".envs/*/pyvenv.cfg")):
+            assert running.poll() is None
+        running.send_signal(signal.SIGTERM)
+        _, told = running.communicate(timeout=60)
+    assert (running.returncode, "error: terminated" in told) == (143, True)
+    assert not list(toy.folder.glob(".envs/*/relance-complete"))
+    assert toy("run", "--runtime", "plain").returncode == 0
+    assert list(toy.folder.glob(".envs/*/relance-complete"))
+
+
 def test_a_lock_that_a_killed_run_left_is_explained(toy: Relance) -> None:
     with toy.start("run", "--runtime", "plain", "--set", "pause=30") as running:
         wait_for(toy.folder / "results" / "greeting.txt", running)

@@ -9,6 +9,7 @@ import click
 
 from relance import __version__
 from relance.cli.lazy import LazyGroup
+from relance.cli.signals import Terminated
 from relance.errors import ExitCode, RelanceError
 
 _COMMANDS = {
@@ -38,6 +39,8 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return ExitCode.BAD_INPUT
     except RelanceError as error:
         return _told(str(error), error.exit_code)
+    except Terminated:
+        return _told("terminated; type the same command to go on", ExitCode.TERMINATED)
     except (KeyboardInterrupt, click.Abort):
         return _told("interrupted; type the same command to go on", ExitCode.INTERRUPTED)
     except OSError as error:

@@ -17,9 +17,9 @@ Show = Callable[[Progress], None]
 
 def duration(seconds: float) -> str:
     """Return a time as people say it: `0.4 s`, `42 s`, `3 min 05 s`, `2 h 10 min`."""
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
-    if seconds < 60:
+    if round(seconds) < 60:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
@@ -103,7 +103,7 @@ def _live(stream: TextIO, cores: int) -> Iterator[Show]:
             row = Table.grid(padding=(0, 1))
             row.add_row(
                 ProgressBar(total=progress.total or 1, completed=progress.done, width=30),
-                f"{progress.done} of {progress.total or '?'} steps",
+                f"{progress.done} of {progress.total} steps" if progress.total else "reading the workflow",
                 duration(now - began),
                 f"about {duration(left)} left" if left else "",
             )

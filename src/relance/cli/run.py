@@ -89,14 +89,15 @@ def run(  # noqa: PLR0917 - click passes each by name
         keep_going=keep_going,
         arguments=context.meta["passed_on"],
     )
-    engine = local.prepare(
-        analysis,
-        RuntimeKind(runtime) if runtime else None,
-        outer=os.environ,
-        cache=Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"),
-        say=say,
-        make=not dry_run,
-    )
+    with signals.raising():
+        engine = local.prepare(
+            analysis,
+            RuntimeKind(runtime) if runtime else None,
+            outer=os.environ,
+            cache=Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"),
+            say=say,
+            make=not dry_run,
+        )
     if not dry_run:
         say(f"steps run in {engine.runtime.kind} {engine.runtime.version}".rstrip())
     with (

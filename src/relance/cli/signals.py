@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from relance.errors import ExitCode
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP came; like KeyboardInterrupt, no handler of errors should take it."""
 
 
 class Noted:
@@ -25,6 +29,17 @@ class Noted:
 
 
 @contextmanager
+def raising() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP inside the block into an exception, as Python does with Ctrl-C."""
+
+    def end(_number: int, _: FrameType | None) -> None:
+        raise Terminated
+
+    with _handled(end, _ENDING[1:]):
+        yield
+
+
+@contextmanager
 def noting(on_first: Callable[[], None]) -> Iterator[Noted]:
     """Note signals inside the block instead of letting them end the process; `on_first` is called once."""
     noted = Noted()
@@ -34,9 +49,17 @@ def noting(on_first: Callable[[], None]) -> Iterator[Noted]:
             noted.first = signal.Signals(number)
             on_first()
 
-    before = {number: signal.signal(number, note) for number in _ENDING}
-    try:
+    with _handled(note, _ENDING):
         yield noted
+
+
+@contextmanager
+def _handled(
+    handler: Callable[[int, FrameType | None], None], numbers: Iterable[signal.Signals]
+) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)

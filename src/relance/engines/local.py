@@ -25,6 +25,7 @@ _SAYS_NOTHING = re.compile(
     r"^(?:Exiting because a job execution failed.*|At least one job did not complete.*)"
 )
 _LAST_LINES = 15
+_RECORDS_KEPT = 20
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,7 @@ def _new_folder(analysis: Path) -> snakemake.RunFolder:
     parent = analysis / ".snakemake" / "relance"
     try:
         parent.mkdir(parents=True, exist_ok=True)
+        _forget_old(parent)
         return snakemake.RunFolder(Path(tempfile.mkdtemp(prefix="run-", dir=parent)))
     except OSError as error:
         raise InputError(
@@ -207,6 +209,14 @@ def _new_folder(analysis: Path) -> snakemake.RunFolder:
             found=error.strerror or str(error),
             next_step="copy it to a folder of yours and run it there",
         ) from error
+
+
+def _forget_old(parent: Path) -> None:
+    """Remove all but the latest records; a run that goes on is known by its scratch folder."""
+    finished = [folder for folder in parent.glob("run-*") if not (folder / "scratch").exists()]
+    finished.sort(key=lambda folder: folder.stat().st_mtime)
+    for folder in finished[:-_RECORDS_KEPT]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _status(ending: process.Ending, progress: Progress, *, dry: bool) -> RunStatus:
