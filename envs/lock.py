@@ -28,6 +28,7 @@ from pathlib import Path
 PYTHON = (3, 11)
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent
+MACHINE_SETTINGS = ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_CONSTRAINT", "PIP_NO_INDEX")
 HEADER = "# Written by envs/lock.py ('make lock'); edit {source} instead.\n"
 
 
@@ -93,7 +94,7 @@ def resolve(source: Path, present: Path, options: list[str], *, upgrade: bool) -
     Raises:
         LockError: with the last lines that pip-compile said.
     """
-    environment = {name: value for name, value in os.environ.items() if name != "PIP_FIND_LINKS"}
+    environment = {name: value for name, value in os.environ.items() if name not in MACHINE_SETTINGS}
     environment |= {"PIP_CONFIG_FILE": os.devnull}
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "lock.txt"

@@ -30,10 +30,12 @@ stop)
     process=$(cat "$folder/pid")
     kill "$process" 2>/dev/null || true
     for _ in $(seq 150); do
-        kill -0 "$process" 2>/dev/null || exit 0
+        kill -0 "$process" 2>/dev/null || break
         sleep 0.1
     done
-    kill -9 "$process"
+    kill -9 "$process" 2>/dev/null || true
+    # The daemon leaves mounts behind, and the folder could not be deleted.
+    awk -v below="$folder/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount -l
     ;;
 *)
     echo "$usage" >&2

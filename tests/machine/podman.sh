@@ -1,16 +1,18 @@
 #!/bin/bash
-# Installs Podman, buildah, skopeo, mmdebstrap and squashfs-tools from the system's own packages (root, Debian or
-# Ubuntu), and makes sure that `podman run --network none` works. Does nothing where it does already.
+# Installs Podman, buildah, skopeo, mmdebstrap, squashfs-tools, and what image tests need besides (a registry server,
+# another clock), from the system's own packages (root, Debian or Ubuntu), and makes sure that
+# `podman run --network none` works. Does nothing where it does already.
 set -euo pipefail
 
-packages=(podman buildah skopeo crun runc uidmap mmdebstrap squashfs-tools fuse-overlayfs faketime)
+packages=(podman buildah skopeo crun runc uidmap mmdebstrap squashfs-tools fuse-overlayfs faketime
+    docker-registry)
 dropin=/etc/containers/containers.conf.d/50-limited-machine.conf
 
 say() { echo "podman.sh: $*" >&2; }
 
 missing() {
     local tool
-    for tool in podman buildah skopeo runc mmdebstrap sqfstar faketime; do
+    for tool in podman buildah skopeo runc mmdebstrap sqfstar faketime docker-registry; do
         command -v "$tool" >/dev/null || return 0
     done
     return 1
@@ -32,6 +34,9 @@ if missing || ! command -v busybox >/dev/null; then
     [ "$(id -u)" = 0 ] || { say "not root: ask for the packages ${packages[*]} busybox-static"; exit 1; }
     say "installing ${packages[*]}"
     apt-get update -qq
+    # The registry's package would start a service; tests start their own.
+    policy=/usr/sbin/policy-rc.d
+    [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' > "$policy"; chmod +x "$policy"; trap 'rm -f "$policy"' EXIT; }
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         "${packages[@]}" busybox-static ca-certificates >/dev/null
 fi

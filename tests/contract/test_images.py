@@ -1,0 +1,382 @@
+"""Images with real engines: built by each the same, run by each, moved through a real registry."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+import requests
+
+from relance.errors import InputError, MissingPartError
+from relance.store import base as bases
+from relance.store import build as building
+from relance.store import registry
+from relance.store.build import PipSettings, Store
+from relance.store.builders import all_builders, choose
+from relance.store.images import LocalImage, known
+from relance.store.layout import Layout
+from relance.store.normalise import Image
+from relance.store.registry import Reference
+
+pytestmark = pytest.mark.container
+
+REPOSITORY = Path(__file__).parents[2]
+DOCKERD = REPOSITORY / "tests" / "machine" / "dockerd.sh"
+UNPINNED = f"localhost:1/none@sha256:{'0' * 64}"
+CONTAINERFILE = f"""\
+ARG BASE={UNPINNED}
+FROM ${{BASE}}
+COPY place.txt /opt/place.txt
+ENV GREETING="bon jour"
+ENV PATH=/opt/bin:/usr/bin:/bin
+RUN date +%Y > /run/year; echo "the year is $(date +%Y)"
+RUN mkdir -p /opt/bin /opt/empty && \\
+    printf '#!/bin/sh\\necho "$GREETING, $(cat /opt/place.txt)"\\n' > /opt/bin/greet && \\
+    chmod 755 /opt/bin/greet && ln -s greet /opt/bin/salute && ln /opt/bin/greet /opt/bin/hail && \\
+    rm -rf /usr/share/python-wheels && chmod 644 /opt/place.txt && touch /tmp/left-behind
+CMD ["greet"]
+"""
+
+
+def need(program: str) -> None:
+    """Skip where a program is missing; in CI that is a failure."""
+    if shutil.which(program) is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{program} is missing; tests/machine/*.sh install it")
+        pytest.skip(f"{program} is not here")
+
+
+def certificates() -> Path | None:
+    path = Path(os.environ.get("PIP_CERT", "/etc/ssl/certs/ca-certificates.crt"))
+    return path if path.is_file() else None
+
+
+PIP = PipSettings(os.environ.get("PIP_INDEX_URL"), certificates())
+
+
+@pytest.fixture(scope="module")
+def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    need("dockerd")
+    folder = tmp_path_factory.mktemp("d")
+    started = subprocess.run(["bash", DOCKERD, "start", folder], capture_output=True, text=True, check=False)
+    assert started.returncode == 0, started.stderr
+    before = os.environ.get("DOCKER_HOST")
+    os.environ["DOCKER_HOST"] = started.stdout.strip()
+    yield started.stdout.strip()
+    subprocess.run(["bash", DOCKERD, "stop", folder], check=True)
+    if before is None:
+        del os.environ["DOCKER_HOST"]
+    else:
+        os.environ["DOCKER_HOST"] = before
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def base(store: Store) -> Image:
+    need("mmdebstrap")
+    return bases.bootstrap(store.layout, print)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("repository")
+    shutil.copytree(REPOSITORY / "specs" / "schemas", folder / "specs" / "schemas")
+    (folder / "containers" / "small").mkdir(parents=True)
+    (folder / "containers" / "small" / "Containerfile").write_text(CONTAINERFILE, encoding="utf-8")
+    (folder / "place.txt").write_text("Genève", encoding="utf-8")
+    return folder
+
+
+def built_by(builder: str, repository: Path, store: Store, base: Image) -> tuple[LocalImage, list[str]]:
+    said: list[str] = []
+    (todo,) = building.plan(repository, ["small"])
+    chosen = choose(builder, all_builders())
+    return building.build(repository, store, base, todo, chosen, PIP, said.append), said
+
+
+@pytest.fixture(scope="module")
+def by_podman(repository: Path, store: Store, base: Image) -> Iterator[LocalImage]:
+    need("podman")
+    image, _ = built_by("podman", repository, store, base)
+    yield image
+    subprocess.run(["podman", "rmi", "--force", image.reference], capture_output=True, check=True)
+
+
+@pytest.fixture(scope="module")
+def by_docker(docker_host: str, repository: Path, store: Store, base: Image) -> LocalImage:
+    image, _ = built_by("docker", repository, store, base)
+    return image
+
+
+@pytest.fixture(scope="module")
+def by_apptainer(repository: Path, store: Store, base: Image) -> LocalImage:
+    need("apptainer")
+    image, _ = built_by("apptainer", repository, store, base)
+    return image
+
+
+def output(*command: object) -> str:
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_docker_builds_the_same_image_as_podman(by_docker, by_podman):
+    assert (by_docker.config, by_docker.runtime) == (by_podman.config, by_podman.runtime)
+
+
+def test_apptainer_builds_the_same_image_as_podman(by_apptainer, by_podman):
+    assert (by_apptainer.config, by_apptainer.runtime) == (by_podman.config, by_podman.runtime)
+
+
+def test_podman_runs_the_image_by_its_digest_as_any_user(by_podman):
+    run = ["podman", "run", "--rm", "--network", "none"]
+    for user in ("0:0", "4321:4321"):
+        assert output(*run, "--user", user, by_podman.config) == "bon jour, Genève"
+    assert output(*run, by_podman.config, "sh", "-c", "salute; hail; ls /opt/bin /tmp").split("\n")[2:] == [
+        "/opt/bin:",
+        "greet",
+        "hail",
+        "salute",
+        "",
+        "/tmp:",  # noqa: S108
+    ]
+
+
+def test_podman_says_of_the_image_what_the_recipe_says(by_podman):
+    said = json.loads(output("podman", "image", "inspect", by_podman.reference))[0]
+    assert f"sha256:{said['Id']}" == by_podman.config
+    assert said["Config"]["Cmd"] == ["greet"]
+    assert "GREETING=bon jour" in said["Config"]["Env"]
+    assert said["Config"].get("Labels") in (None, {})
+
+
+def test_docker_runs_the_image_by_its_digest(by_docker):
+    client = docker.from_env()
+    try:
+        said = client.containers.run(by_docker.config, network_mode="none", user="4321:4321", remove=True)
+    finally:
+        client.close()
+    assert said.decode().strip() == "bon jour, Genève"
+
+
+@pytest.mark.parametrize("options", [[], ["--containall", "--network", "none"], ["--cleanenv"]])
+def test_apptainer_runs_the_runtime_image_with_the_image_s_environment(by_apptainer, options):
+    assert output("apptainer", "exec", *options, by_apptainer.runtime.path, "greet") == "bon jour, Genève"
+
+
+def test_what_a_recipe_removes_is_not_in_the_runtime_image(by_apptainer):
+    listing = output("unsquashfs", "-l", by_apptainer.runtime.path)
+    assert "python-wheels" not in listing
+    assert "left-behind" not in listing
+    assert "/run/" not in listing
+
+
+def test_a_damaged_layer_is_noticed_before_an_image_is_made_of_it(by_podman, store, base, tmp_path):
+    damaged = Layout(tmp_path / "layout")
+    shutil.copytree(store.layout.folder, damaged.folder, dirs_exist_ok=True)
+    with damaged.path(base.layers[0].digest).open("r+b") as stream:
+        stream.seek(100_000)
+        stream.write(b"tampered")
+    from relance.store import squashfs
+
+    with pytest.raises(InputError, match="damaged"):
+        squashfs.build(damaged, base, tmp_path / "runtime")
+    assert not list((tmp_path / "runtime").rglob("*.sqsh"))
+
+
+def test_a_build_that_fails_says_why_and_leaves_no_image(repository, store, base, tmp_path):
+    need("podman")
+    broken = tmp_path / "broken"
+    shutil.copytree(repository, broken)
+    path = broken / "containers" / "small" / "Containerfile"
+    path.write_text(CONTAINERFILE + "RUN echo no such thing as muons >&2; exit 7\n", encoding="utf-8")
+    environment = os.environ | {"RELANCE_STORE": str(store.folder)}
+    done = subprocess.run(
+        ["relance", "images", "build", "--builder", "podman", "--base", "debian"],
+        cwd=broken,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "no such thing as muons" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert known(broken).local == {}
+
+
+def test_without_any_builder_the_command_says_what_to_install(repository, tmp_path):
+    environment = os.environ | {"PATH": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    done = subprocess.run(
+        [shutil.which("relance") or "relance", "images", "build"],
+        cwd=repository,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "podman, docker, apptainer" in done.stderr
+    assert known(repository).local == {}
+
+
+def test_images_that_are_current_are_not_built_again(repository, store, base, tmp_path):
+    need("podman")
+    copy = tmp_path / "copy"
+    shutil.copytree(repository, copy)
+    environment = os.environ | {"RELANCE_STORE": str(store.folder)}
+
+    def relance(*arguments: str) -> str:
+        done = subprocess.run(
+            ["relance", "images", *arguments],
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert json.loads(relance("list", "--json"))[0]["state"] == "missing"
+    # Its base can't be reached, so Debian's packages serve.
+    first = json.loads(relance("build", "--builder", "podman", "--json"))
+    assert first["built"] == ["small"]
+    assert json.loads(relance("build", "--json"))["built"] == []
+    assert json.loads(relance("list", "--json"))[0]["state"] == "built"
+    (copy / "place.txt").write_text("Meyrin", encoding="utf-8")
+    assert json.loads(relance("build", "--dry-run", "--json"))["would_build"] == ["small"]
+    assert json.loads(relance("list", "--json"))[0]["state"] == "outdated"
+    subprocess.run(
+        ["podman", "rmi", "--force", first["images"]["small"]["reference"]], capture_output=True, check=True
+    )
+
+
+@pytest.fixture(scope="module")
+def registry_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    need("docker-registry")
+    folder = tmp_path_factory.mktemp("registry")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{free.getsockname()[1]}"
+    configuration = {
+        "version": "0.1",
+        "log": {"level": "error"},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
+        "http": {"addr": host},
+    }
+    (folder / "config.yml").write_text(json.dumps(configuration), encoding="utf-8")
+    process = subprocess.Popen(
+        ["docker-registry", "serve", folder / "config.yml"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(100):
+            try:
+                requests.get(f"http://{host}/v2/", timeout=1)
+                break
+            except requests.ConnectionError:
+                time.sleep(0.1)
+        yield host, folder / "data"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def publish(layout: Layout, image: Image, host: str) -> Reference:
+    layout.name("to-publish", image.manifest)
+    target = f"{host}/relance/small:1"
+    # skopeo compresses the layers on the way, as every publisher does.
+    output(
+        "skopeo",
+        "copy",
+        "--dest-tls-verify=false",
+        "--dest-compress",
+        f"oci:{layout.folder}:to-publish",
+        f"docker://{target}",
+    )
+    digest = output(
+        "skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}", f"docker://{target}"
+    )
+    return Reference.parse(f"{target}@{digest}")
+
+
+def test_a_published_image_is_pulled_with_its_identity(base, store, registry_host, tmp_path):
+    need("skopeo")
+    host, data = registry_host
+    reference = publish(store.layout, base, host)
+    assert registry.answers(reference)
+    pulled = registry.pull(Layout(tmp_path / "pulled"), reference, bases.architecture())
+    assert (pulled.config, pulled.layers) == (base.config, base.layers)
+    for blob in data.rglob("data"):
+        if blob.stat().st_size > 1_000_000:
+            with blob.open("r+b") as stream:
+                stream.seek(500_000)
+                stream.write(b"tampered")
+    with pytest.raises(InputError, match="not what its digest says"):
+        registry.pull(Layout(tmp_path / "tampered"), reference, bases.architecture())
+
+
+def test_a_registry_that_is_not_there_does_not_answer_and_is_told(tmp_path):
+    reference = Reference.parse(UNPINNED)
+    assert not registry.answers(reference)
+    with pytest.raises(MissingPartError, match="--base debian"):
+        registry.pull(Layout(tmp_path / "layout"), reference, "amd64")
+
+
+def with_another_clock(store: Store, moment: str) -> dict[str, str]:
+    """Offer a build a clock that shows another moment, and return the variables that turn it on."""
+    need("faketime")
+    (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+    store.offered.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(library, store.offered / "clock.so")
+    return {"LD_PRELOAD": "/run/relance/clock.so", "FAKETIME": moment}
+
+
+@pytest.mark.parametrize("builder", ["podman", "docker", "apptainer"])
+def test_the_time_of_a_build_leaves_no_trace(  # noqa: PLR0917 - fixtures
+    builder, by_podman, docker_host, repository, store, base
+):
+    environment = with_another_clock(store, "@2031-01-02 03:04:05")
+    said: list[str] = []
+    (todo,) = building.plan(repository, ["small"])
+    chosen = choose(builder, all_builders())
+    image = building.build(repository, store, base, todo, chosen, PIP, said.append, environment)
+    assert "the year is 2031" in said
+    assert (image.config, image.runtime) == (by_podman.config, by_podman.runtime)
+
+
+@pytest.mark.slow
+def test_empty_caches_another_clock_and_another_builder_give_the_same_bytes(
+    store, base, docker_host, tmp_path, monkeypatch
+):
+    """The generation image, its base included, is built twice from nothing."""
+    need("podman")
+    (todo,) = building.plan(REPOSITORY, ["generation"])
+    first = building.build(REPOSITORY, store, base, todo, choose("podman", all_builders()), PIP, print)
+
+    # Three days: further ahead, the certificates of Debian's archive and of the package index have ended.
+    later = Store(tmp_path / "later")
+    environment = with_another_clock(later, "+3d")
+    with monkeypatch.context() as patch:
+        (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+        patch.setenv("LD_PRELOAD", str(library))
+        patch.setenv("FAKETIME", "+3d")
+        later_base = bases.bootstrap(later.layout, print)
+    assert later_base == base
+    docker_builder = choose("docker", all_builders())
+    second = building.build(REPOSITORY, later, later_base, todo, docker_builder, PIP, print, environment)
+    assert second.config == first.config
+    assert second.runtime.digest == first.runtime.digest
