@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,11 +47,13 @@ def root_filesystem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Docker daemon of these tests' own."""
-    folder = tmp_path_factory.mktemp("docker")
+def docker_host() -> Iterator[str]:
+    """A Docker daemon of these tests' own, which leaves a mount behind that would block pytest's cleaning."""
+    folder = Path(tempfile.mkdtemp(prefix="relance-docker-"))
     yield say(MACHINE / "dockerd.sh", "start", folder)
     say(MACHINE / "dockerd.sh", "stop", folder)
+    subprocess.run(["umount", folder / "exec" / "netns" / "default"], capture_output=True, check=False)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """What loading the command line costs."""
 
+import resource
 import subprocess
 import sys
-import time
 
 HEAVY = ("snakemake", "docker", "requests", "jsonschema", "yaml", "rich", "relance.engines", "relance.store")
 
@@ -20,8 +20,10 @@ def test_help_loads_nothing_heavy() -> None:
 
 def test_help_is_instant() -> None:
     def seconds() -> float:
-        start = time.monotonic()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "relance", "--help"], capture_output=True, check=True)
-        return time.monotonic() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(seconds() for _ in range(5)) < 0.25
+    # Processor time, so that a busy machine does not count; coverage measurement about doubles it.
+    assert min(seconds() for _ in range(5)) < 0.2

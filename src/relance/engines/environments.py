@@ -44,9 +44,9 @@ def of_analysis(analysis: Path, root: Path) -> tuple[Environment, ...]:
     return tuple(_environment(path, root) for path in sorted(analysis.glob("envs/*.txt")))
 
 
-def root_for(analysis: Path, cache: Path) -> Path:
+def root_for(analysis: Path, cache: Path, may: Callable[[Path, int], bool] = os.access) -> Path:
     """Return where environments go: `.envs` of the analysis, or of the cache folder if that is read-only."""
-    return (analysis if os.access(analysis, os.W_OK) else cache / "relance") / ".envs"
+    return (analysis if may(analysis, os.W_OK) else cache / "relance") / ".envs"
 
 
 def make(environment: Environment, say: Callable[[str], None], python: str = sys.executable) -> None:

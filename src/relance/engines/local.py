@@ -86,6 +86,7 @@ class LocalEngine:
         for name in ("home", "tmp"):
             (folder.scratch / name).mkdir(parents=True)
         if kind is RuntimeKind.APPTAINER:
+            standin.check_mountable(kind, request.analysis)
             return
         plain = kind is RuntimeKind.PLAIN
         programs = {environment.name: str(environment.programs) for environment in self.environments}

@@ -39,6 +39,7 @@ def install(stand_in: StandIn, bin_folder: Path) -> None:
     Raises:
         InputError: a path holds a tab or a line break, or for a container a colon or comma.
     """
+    check_mountable(stand_in.runtime.kind, stand_in.folder, stand_in.scratch)
     settings = bin_folder / "settings.tsv"
     for folder in (bin_folder, stand_in.scratch / "home", stand_in.scratch / "tmp"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,6 +50,19 @@ def install(stand_in: StandIn, bin_folder: Path) -> None:
         command = bin_folder / name
         command.write_text(f'#!/bin/sh\nexec {call} "$@"\n', encoding="utf-8")
         command.chmod(0o755)
+
+
+def check_mountable(kind: RuntimeKind, *folders: Path) -> None:
+    """Raise an InputError if a runtime can't be told of a folder: its options have separators."""
+    forbidden = "\t\n" if kind is RuntimeKind.PLAIN else "\t\n:,"
+    for folder in folders:
+        if any(character in str(folder) for character in forbidden):
+            raise InputError(
+                "the analysis can't be mounted into a container",
+                expected="a folder without tab, line break, colon or comma in its path",
+                found=repr(str(folder)),
+                next_step="move or rename the folder",
+            )
 
 
 def _settings(stand_in: StandIn) -> str:
@@ -63,15 +77,6 @@ def _settings(stand_in: StandIn) -> str:
         *(("env", name, value) for name, value in stand_in.environment.items()),
         *(("image", written, target) for written, target in stand_in.images.items()),
     ]
-    forbidden = "\t\n" if kind is RuntimeKind.PLAIN else "\t\n:,"
-    for path in (str(stand_in.folder), str(stand_in.scratch)):
-        if any(character in path for character in forbidden):
-            raise InputError(
-                "the analysis can't be mounted into a container",
-                expected="a folder without tab, line break, colon or comma in its path",
-                found=repr(path),
-                next_step="move or rename the folder",
-            )
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
