@@ -5,6 +5,9 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
+import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +19,12 @@ import requests
 from relance.errors import InputError, MissingPartError
 from relance.store import base as bases
 from relance.store import build as building
-from relance.store import registry
+from relance.store import registry, squashfs
 from relance.store.build import PipSettings, Store
 from relance.store.builders import all_builders, choose
 from relance.store.images import LocalImage, known
 from relance.store.layout import Layout
-from relance.store.normalise import Image
+from relance.store.normalise import Image, Settings, assemble
 from relance.store.registry import Reference
 
 pytestmark = pytest.mark.container
@@ -182,14 +185,39 @@ def test_what_a_recipe_removes_is_not_in_the_runtime_image(by_apptainer):
     assert "/run/" not in listing
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_every_user_makes_the_same_runtime_image_as_root():
+    need("sqfstar")
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
+        folder = Path(name)
+        layout = Layout(folder / "layout")
+        with (folder / "rootfs.tar").open("w+b") as stream:
+            with tarfile.open(fileobj=stream, mode="w") as tar:
+                tar.add(REPOSITORY / "tests" / "machine", "opt")
+            image = assemble(layout, None, stream, Settings({"A": "1"}), architecture="amd64")
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(0o777)
+        made = squashfs.build(layout, image, folder / "by-root")
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                os.setgroups([])
+                os.setgid(4321)
+                os.setuid(4321)
+                status = squashfs.build(layout, image, folder / "by-user").digest != made.digest
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def test_a_damaged_layer_is_noticed_before_an_image_is_made_of_it(by_podman, store, base, tmp_path):
     damaged = Layout(tmp_path / "layout")
     shutil.copytree(store.layout.folder, damaged.folder, dirs_exist_ok=True)
     with damaged.path(base.layers[0].digest).open("r+b") as stream:
         stream.seek(100_000)
         stream.write(b"tampered")
-    from relance.store import squashfs
-
     with pytest.raises(InputError, match="damaged"):
         squashfs.build(damaged, base, tmp_path / "runtime")
     assert not list((tmp_path / "runtime").rglob("*.sqsh"))
@@ -360,7 +388,7 @@ def test_the_time_of_a_build_leaves_no_trace(  # noqa: PLR0917 - fixtures
 
 @pytest.mark.slow
 def test_empty_caches_another_clock_and_another_builder_give_the_same_bytes(
-    store, base, docker_host, tmp_path, monkeypatch
+    store, base, docker_host, tmp_path
 ):
     """The generation image, its base included, is built twice from nothing."""
     need("podman")
@@ -370,11 +398,11 @@ def test_empty_caches_another_clock_and_another_builder_give_the_same_bytes(
     # Three days: further ahead, the certificates of Debian's archive and of the package index have ended.
     later = Store(tmp_path / "later")
     environment = with_another_clock(later, "+3d")
-    with monkeypatch.context() as patch:
-        (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
-        patch.setenv("LD_PRELOAD", str(library))
-        patch.setenv("FAKETIME", "+3d")
-        later_base = bases.bootstrap(later.layout, print)
+    program = "from pathlib import Path; from relance.store import base, layout\n"
+    program += f"base.bootstrap(layout.Layout(Path({str(later.folder / 'images')!r})), print)"
+    output("faketime", "+3 days", sys.executable, "-c", program)
+    later_base = bases.present(later.layout)
+    assert later_base is not None
     assert later_base == base
     docker_builder = choose("docker", all_builders())
     second = building.build(REPOSITORY, later, later_base, todo, docker_builder, PIP, print, environment)

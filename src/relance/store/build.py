@@ -18,7 +18,7 @@ from relance.store.layout import Layout
 from relance.store.normalise import Image, Settings
 from relance.store.recipe import Recipe, read
 
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
 """Changes whenever the same Containerfile would give another image or runtime image."""
 
 

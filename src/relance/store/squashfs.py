@@ -69,8 +69,9 @@ def build(layout: Layout, image: Image, folder: Path) -> RuntimeImage:
 
 def _run(program: str, output: Path, tree: Tree, layers: list[BinaryIO]) -> None:
     command = [program, "-quiet", "-no-progress", "-comp", COMPRESSION, "-no-xattrs", "-reproducible"]
-    # Else the times of this machine and the user who runs this would be in the file.
-    command += ["-mkfs-time", "0", "-all-time", "0", "-root-mode", "755", "-root-uid", "0", "-root-gid", "0"]
+    # Else the times of this machine and the user who runs this would be in the file; sqfstar gives the root
+    # folder the user's id unless every entry is forced to be root's.
+    command += ["-mkfs-time", "0", "-all-time", "0", "-root-mode", "755", "-all-root"]
     environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
