@@ -18,7 +18,7 @@ import zstandard
 from conftest import ANALYSIS, Generate, Program, Refusal
 from leshouchesfile import write_leshouches
 
-from dilepton import hardprocess, leshouches, pdgcodes, slimming, variations
+from dilepton import hardprocess, leshouches, massfilter, pdgcodes, slimming, variations
 from dilepton.generator import GenerationError, Generator, Plan
 from dilepton.hardprocess import ProcessError, Request
 
@@ -255,6 +255,18 @@ def test_a_process_without_strong_coupling_has_no_renormalisation_weight(generat
     assert not [name for name in names if name.startswith("muR")]
 
 
+@pytest.mark.physics
+def test_shower_variations_keep_the_cross_section_and_have_no_wild_weights() -> None:
+    source = Generator(Plan("ttbar", REQUEST, events=500, seed=8, multiple_interactions=False))
+    weights = np.concatenate([batch.weights for batch in source.batches()])
+    assert weights.shape == (500, len(source.weight_names))
+    for name in variations.shower_names():
+        column = weights[:, source.weight_names.index(name)]
+        assert column.mean() == pytest.approx(1, abs=4 * column.std() / math.sqrt(500))
+        assert 0.05 < column.std() < 1
+        assert column.max() < 15
+
+
 def test_without_variations_there_is_one_weight(generate: Generate) -> None:
     sample = events(generate("zprime", "--mass", 2000, "--variations", "none", events=10))
     assert list(sample[0].run_info.weight_names) == ["nominal"]
@@ -389,6 +401,7 @@ def test_les_houches_weights_that_change_from_event_to_event_are_refused(tmp_pat
         ({"mass": math.nan}, "expected --mass above 0 GeV, found nan"),
         ({"mass": 500.0, "coupling": 0.0}, "expected --coupling above 0"),
         ({"mass": 500.0, "mass_range": (800.0, 400.0)}, "0 < LOW < HIGH in GeV, found 800 400"),
+        ({"mass": 500.0, "mass_range": (13000.0, 14000.0)}, "to begin below √s = 13000 GeV, found 13000"),
     ],
 )
 def test_a_request_without_meaning_is_refused(changes: dict[str, float], message: str) -> None:
@@ -417,13 +430,23 @@ def test_a_plan_without_meaning_is_refused(changes: dict[str, float], message: s
     assert message in str(caught.value)
 
 
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_filter_that_nothing_passes_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(massfilter, "_FRUITLESS", 500)
+    source = Generator(Plan("ttbar", REQUEST, events=1, seed=1, filter_mass=12000.0, vary=False))
+    with pytest.raises(
+        massfilter.FilterError, match="expected at least one event in 500 to pass, found 0 in 500"
+    ):
+        next(source.batches())
+
+
+@pytest.mark.parametrize("suffix", [".hepmc", ".hepmc.gz", ".hepmc.zst"])
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, suffix: str) -> None:
     output = tmp_path / "output"
     output.mkdir()
     done = subprocess.run(
         [
             sys.executable, str(ANALYSIS / "scripts/generate.py"), "--process", "drell_yan", "--events", "40",
-            "--seed", "1", "--no-multiple-interactions", "--output", str(output / "events.hepmc"),
+            "--seed", "1", "--no-multiple-interactions", "--output", str(output / f"events{suffix}"),
         ],
         capture_output=True, text=True, check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),

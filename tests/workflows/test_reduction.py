@@ -531,8 +531,9 @@ def test_the_fitted_z_peak_of_dressed_leptons_lies_at_the_z_mass(generate: Gener
 
     The density is the lowest order's: a Breit–Wigner with Γ = 2.495 GeV, running with the mass as in the
     generator, times a power of the mass for the parton luminosities, plus a γ* continuum falling as the same
-    power; interference changes sign at the pole and is small for the small vector couplings of leptons. The window of ±6 GeV leaves out most of the tail of pairs that lost a photon at a large angle.
-    Mass, power and continuum are free.
+    power; interference changes sign at the pole and is small for the small vector couplings of leptons.
+    The window of ±6 GeV leaves out most of the tail of pairs that lost a photon at a large angle. Mass, power
+    and continuum are free.
     """
     source = generate("drell_yan", "--mass-range", 60, 120, "--variations", "none", events=5000, seed=11)
     output = tmp_path / "z.root"

@@ -94,7 +94,7 @@ class Generator:
         if not self._pythia.init():
             raise GenerationError(
                 f"process '{plan.process}': expected Pythia to start, found that it refuses "
-                f"{plan.lhe.path if plan.lhe else plan.request}; see its messages above"
+                f"{plan.lhe.path if plan.lhe else plan.request}; check masses, energies and the file"
             )
         self._reweighting = None
         if plan.vary and plan.lhe is None:
@@ -109,6 +109,7 @@ class Generator:
 
         Raises:
             GenerationError: no more events come.
+            FilterError: next to none passes the filter.
         """
         missing = self._plan.events
         # Pythia orders the weights of a Les Houches event by names of its own; it tells the last one's by id.

@@ -164,8 +164,15 @@ def _check(process: str, request: Request) -> None:
     for option, value, unit in positive:
         if value is not None and not value > 0:
             raise ProcessError(f"process '{process}': expected {option} above 0{unit}, found {value}{unit}")
-    if request.mass_range is not None and not 0 < request.mass_range[0] < request.mass_range[1]:
-        low, high = request.mass_range
+    if request.mass_range is None:
+        return
+    low, high = request.mass_range
+    if low >= request.centre_of_mass_energy:
+        raise ProcessError(
+            f"process '{process}': expected --mass-range to begin below √s = "
+            f"{request.centre_of_mass_energy:g} GeV, found {low:g} GeV; lower it or raise --sqrt-s"
+        )
+    if not 0 < low < high:
         raise ProcessError(
             f"process '{process}': expected --mass-range LOW HIGH with 0 < LOW < HIGH in GeV, "
             f"found {low:g} {high:g}; swap or mend them"

@@ -4,7 +4,14 @@ import math
 
 import pythia8mc
 
+from dilepton.errors import AnalysisError
+
 _CHARGED_LEPTONS = (11, 13, 15)
+_FRUITLESS = 200_000
+
+
+class FilterError(AnalysisError):
+    """A filter that next to nothing passes."""
 
 
 class MassFilter(pythia8mc.UserHooks):  # type: ignore[misc]
@@ -41,8 +48,17 @@ class MassFilter(pythia8mc.UserHooks):  # type: ignore[misc]
         return True
 
     def doVetoProcessLevel(self, process: pythia8mc.Event) -> bool:  # noqa: N802 (Pythia's name)
-        """Say whether this hard process is dropped."""
+        """Say whether this hard process is dropped.
+
+        Raises:
+            FilterError: so few pass that generation would not end.
+        """
         self.tried += 1
+        if self.tried > _FRUITLESS * (self.passed + 1):
+            raise FilterError(
+                f"--filter-mass {self._minimum_mass:g} GeV: expected at least one event in {_FRUITLESS} to pass, "
+                f"found {self.passed} in {self.tried - 1}; lower it"
+            )
         leptons = sorted(
             (
                 (particle.pT(), particle.p())
