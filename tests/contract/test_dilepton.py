@@ -1,0 +1,155 @@
+"""The dilepton analysis from end to end, tiny, in every runtime and under both generations of Snakemake."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.container]
+
+ROOT = Path(__file__).parents[2]
+MACHINE = ROOT / "tests/machine"
+PARTS = ("Snakefile", "reana.yaml", "workflows", "containers", "envs", "specs")
+TINY = ("--configfile", "workflows/dilepton/config/tiny.yaml")
+LIMIT = "results/tiny/fit/result.json"
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Copies what a clone has, with the images built on this machine and shared plain environments."""
+    (ROOT / ".envs").mkdir(exist_ok=True)
+
+    def copy(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        for part in PARTS:
+            source = ROOT / part
+            if source.is_dir():
+                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, folder / part)
+        (folder / ".envs").symlink_to(ROOT / ".envs")
+        return folder
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("dockerd")
+    started = subprocess.run(
+        [MACHINE / "dockerd.sh", "start", folder], capture_output=True, text=True, check=True
+    )
+    yield started.stdout.strip()
+    subprocess.run([MACHINE / "dockerd.sh", "stop", folder], check=True)
+
+
+def call(folder: Path, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def relance(folder: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return call(folder, sys.executable, "-m", "relance", *arguments, **environment)
+
+
+def products(folder: Path) -> Mapping[str, str]:
+    """Every file of the run and its sha256, logs too."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((folder / "results/tiny").rglob("*"))
+        if path.is_file()
+    }
+
+
+def observed_limit(folder: Path) -> float:
+    result = json.loads((folder / LIMIT).read_text("utf-8"))
+    return float(result["limits"]["cross_section"]["observed"])
+
+
+@pytest.fixture(scope="session")
+def in_apptainer(clone: Callable[[str], Path]) -> Path:
+    """The run that the others are compared with."""
+    folder = clone("apptainer")
+    done = relance(folder, "run", "--config", "tiny", "--runtime", "apptainer", "--cores", "2", "--json")
+    assert json.loads(done.stdout)["runtime"] == "apptainer"
+    return folder
+
+
+def test_the_result_has_every_product(in_apptainer: Path) -> None:
+    made = products(in_apptainer)
+    for name in ("workspace.json", "result.json", "limits.txt"):
+        assert f"results/tiny/fit/{name}" in made
+    assert sum(name.endswith(".png") for name in made) >= 7
+    assert not any(".unfinished" in name for name in made)
+
+
+@pytest.mark.parametrize("runtime", ["podman", "docker", "plain"])
+def test_every_runtime_gives_the_same_files(
+    runtime: str, in_apptainer: Path, clone: Callable[[str], Path], request: pytest.FixtureRequest
+) -> None:
+    folder = clone(runtime)
+    environment = {}
+    if runtime == "docker":
+        environment["DOCKER_HOST"] = request.getfixturevalue("docker_host")
+        relance(folder, "images", "load", "docker", **environment)
+    options = ("--config", "tiny", "--runtime", runtime, "--cores", "2", "--json")
+    done = relance(folder, "run", *options, **environment)
+    assert json.loads(done.stdout)["runtime"] == runtime
+    assert products(folder) == products(in_apptainer)
+
+
+def test_bare_snakemake_with_singularity_finds_the_same_limit(
+    in_apptainer: Path, clone: Callable[[str], Path]
+) -> None:
+    folder = clone("bare")
+    call(folder, sys.executable, "-m", "snakemake", "--cores", "2", "--use-singularity", *TINY)
+    # Apptainer passes the caller's environment on, which may choose other kernels for linear algebra.
+    assert observed_limit(folder) == pytest.approx(observed_limit(in_apptainer), rel=1e-4)
+    ours, theirs = products(in_apptainer), products(folder)
+    assert [name for name in ours if "/fit" not in name and ours[name] != theirs.get(name)] == []
+
+
+def test_snakemake_7_runs_the_same_snakefile(in_apptainer: Path, clone: Callable[[str], Path]) -> None:
+    folder = clone("snakemake7")
+    program = call(folder, str(MACHINE / "snakemake7.sh")).stdout.strip()
+    call(folder, program, "--cores", "2", "--use-singularity", *TINY)
+    assert observed_limit(folder) == pytest.approx(observed_limit(in_apptainer), rel=1e-4)
+    ours, theirs = products(in_apptainer), products(folder)
+    assert [name for name in ours if "/fit" not in name and ours[name] != theirs.get(name)] == []
+
+
+def test_an_ordinary_user_needs_no_privilege(in_apptainer: Path, clone: Callable[[str], Path]) -> None:
+    """Uid 1000 without any capability, and no container engine that needs one."""
+    folder = clone("ordinary")
+    unprivileged = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+    who = call(folder, *unprivileged, "sh", "-c", "id -u; grep CapEff /proc/self/status").stdout.split()
+    assert who[0] != "0"
+    assert int(who[-1], 16) == 0
+    command = (
+        sys.executable,
+        "-m",
+        "relance",
+        "run",
+        "--config",
+        "tiny",
+        "--runtime",
+        "plain",
+        "--cores",
+        "2",
+    )
+    call(folder, *unprivileged, *command, HOME=str(folder))
+    assert products(folder) == products(in_apptainer)
