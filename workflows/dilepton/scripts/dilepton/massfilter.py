@@ -56,7 +56,7 @@ class MassFilter(pythia8mc.UserHooks):  # type: ignore[misc]
         self.tried += 1
         if self.tried > _FRUITLESS * (self.passed + 1):
             raise FilterError(
-                f"--filter-mass {self._minimum_mass:g} GeV: expected at least one event in {_FRUITLESS} to pass, "
+                f"--filter-mass {self._minimum_mass:g} GeV: expected one event in {_FRUITLESS} to pass, "
                 f"found {self.passed} in {self.tried - 1}; lower it"
             )
         leptons = sorted(
