@@ -31,7 +31,7 @@ def arguments() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--mass-range", nargs=2, type=float, metavar=("LOW", "HIGH"),
-        help="GeV, of the dilepton mass in the hard process (zprime: half its mass to √s; drell_yan: 60 to √s)",
+        help="GeV, dilepton mass of the hard process (zprime: half its mass to √s; drell_yan: 60 to √s)",
     )  # fmt: skip
     parser.add_argument(
         "--filter-mass", type=float, default=0.0, metavar="GEV",

@@ -25,7 +25,7 @@ PDF_SETS: Mapping[str, str] = {
 SCALE_FACTORS: Mapping[str, float] = {"2": 2.0, "0.5": 0.5}
 SHOWERS = ("isr", "fsr")
 
-# Final-state branchings are varied down to 5 GeV (of the initial state 4 GeV, the default): those below do not
+# Final-state branchings are varied down to 5 GeV (initial state: 4 GeV, the default): those below do not
 # move the leptons but make weights of 30. Less oversampling than by default is faster and costs little.
 _BANDS = (
     "UncertaintyBands:FSRpTmin2Fac = 100",
