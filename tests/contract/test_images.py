@@ -390,10 +390,15 @@ def test_the_time_of_a_build_leaves_no_trace(  # noqa: PLR0917 - fixtures
 def test_empty_caches_another_clock_and_another_builder_give_the_same_bytes(
     store, base, docker_host, tmp_path
 ):
-    """The generation image, its base included, is built twice from nothing."""
+    """The generation image, its base included, is built twice from nothing.
+
+    Where it was built here before, on the same base, that is the first of the two.
+    """
     need("podman")
     (todo,) = building.plan(REPOSITORY, ["generation"])
-    first = building.build(REPOSITORY, store, base, todo, choose("podman", all_builders()), PIP, print)
+    first = todo.local
+    if first is None or not todo.current or first.base != base.config.digest:
+        first = building.build(REPOSITORY, store, base, todo, choose("podman", all_builders()), PIP, print)
 
     # Three days: further ahead, the certificates of Debian's archive and of the package index have ended.
     later = Store(tmp_path / "later")
