@@ -49,7 +49,8 @@ def main() -> None:
     ):
         from dilepton import plots  # noqa: PLC0415 (loads matplotlib, which a refused input need not wait for)
 
-        plots.draw_all(plot_folder, analysis, inputs, found, predictions)
+        formats = tuple(given.plot_formats or analysis.plots.formats)
+        plots.draw_all(plot_folder, analysis, formats, inputs, found, predictions=predictions)
         report.write_json(workspace_path, built.fitted)
         report.write_json(result_path, result)
         table_path.write_text(report.table(analysis, inputs, found, predictions), "utf-8")
@@ -82,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--result", type=Path, required=True, help="output: result.json")
     parser.add_argument("--plots", type=Path, required=True, help="output: folder of plots")
+    parser.add_argument(
+        "--plot-formats",
+        nargs="+",
+        choices=("png", "pdf"),
+        help="in place of those of regions.yaml; drawing takes most of this program's time",
+    )
     parser.add_argument(
         "--table", type=Path, help="output: limits as text (default: the result's name with .txt)"
     )

@@ -18,7 +18,12 @@ def main() -> None:
         print(f"warning: {warning}", file=sys.stderr)
     yields = filling.fill(analysis, sample, reading, given.luminosity_ifb)
     histogramfile.write_sample(
-        given.output, analysis, yields, sample.metadata, given.luminosity_ifb, reading.warnings
+        given.output,
+        analysis,
+        yields,
+        sample=sample.metadata,
+        luminosity=given.luminosity_ifb,
+        warnings=reading.warnings,
     )
 
 

@@ -21,9 +21,9 @@ def main() -> None:
     for name, probability in total.largest_probability.items():
         if probability > 1:
             print(
-                f"warning: region '{name}': the largest expectation of one simulated event is {probability:.3g}, "
-                "above 1: its counts fluctuate more than data would; simulate more events, lower the luminosity or "
-                "raise the region's prescale",
+                f"warning: region '{name}': the largest expectation of one simulated event is "
+                f"{probability:.3g}, above 1: its counts fluctuate more than data would; simulate more "
+                "events, lower the luminosity or raise the region's prescale",
                 file=sys.stderr,
             )
     about = DataMetadata(
@@ -41,11 +41,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--input",
         type=Path,
-        action="append",
+        nargs="+",
+        action="extend",
         required=True,
-        help="background ntuple of reduce.py; again for each further one",
+        help="background ntuple of reduce.pys",
     )
-    parser.add_argument("--signal", type=Path, action="append", default=[], help="signal ntuple of reduce.py")
+    parser.add_argument(
+        "--signal", type=Path, nargs="+", action="extend", default=[], help="signal ntuple of reduce.py"
+    )
     parser.add_argument(
         "--signal-strength",
         type=arguments.not_negative,

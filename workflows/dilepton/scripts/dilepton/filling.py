@@ -110,8 +110,9 @@ def _kept_cross_section(systematic: GeneratorSystematic, sample: Sample, name: s
     total = sample.metadata.variation_sums.get(name, math.nan)
     if not math.isfinite(total) or total == 0:
         raise NtupleError(
-            f"'{sample.path}': systematic '{systematic.name}' varies the acceptance alone and needs the sum of "
-            f"the weights '{name}' of all generated events, found {total} in variation_sums; make the ntuple again"
+            f"'{sample.path}': systematic '{systematic.name}' varies the acceptance alone and needs the "
+            f"sum of the weights '{name}' of all generated events, found {total} in variation_sums; make the "
+            "ntuple again"
         )
     return sample.metadata.sum_of_weights / total
 

@@ -25,7 +25,7 @@ class HistogramError(AnalysisError):
 
 @dataclass(frozen=True)
 class SampleHistograms:
-    """One sample's expected events in the fit's bins; `yields` by (region, variation), arrays of shape (bins,)."""
+    """One sample's expected events in the fit's bins, shape (bins,), by (region, variation)."""
 
     path: Path
     sample: SampleMetadata
@@ -59,6 +59,7 @@ def write_sample(
     path: Path,
     analysis: Analysis,
     yields: Iterable[Yields],
+    *,
     sample: SampleMetadata,
     luminosity: float,
     warnings: Iterable[str],
@@ -139,7 +140,8 @@ def read_data(path: Path, analysis: Analysis, luminosity: float) -> ObservedData
             name = f"{region.name}/{OBSERVED}"
             if name not in keys:
                 raise HistogramError(
-                    f"'{path}': expected a histogram '{name}', found none; make the data with this regions.yaml"
+                    f"'{path}': expected a histogram '{name}', found none; make the data with this "
+                    "regions.yaml"
                 )
             counts[region.name] = _checked(file[name], path, name, region).values()
     return ObservedData(path, DataMetadata(**{**about, "inputs": tuple(about["inputs"])}), counts)
@@ -166,7 +168,8 @@ def _opened(path: Path) -> uproot.ReadOnlyDirectory:
         raise
     except Exception as error:
         raise HistogramError(
-            f"'{path}': expected a ROOT file of histograms, found something else or a truncated file; make it again"
+            f"'{path}': expected a ROOT file of histograms, found something else or a truncated file; "
+            "make it again"
         ) from error
 
 

@@ -1,6 +1,7 @@
 """What the fit measures: background-only parameters, signal strength, discovery, CLs and upper limits.
 
-Tests are pyhf's asymptotic ones (G. Cowan et al., arXiv:1007.1727), limits are at a level of CLs (A. Read, 2002).
+Tests are pyhf's asymptotic ones (G. Cowan et al., arXiv:1007.1727); limits are at a level of CLs
+(A. Read, J. Phys. G 28 (2002) 2693).
 """
 
 import math
@@ -123,7 +124,7 @@ class Statistical:
 
     @classmethod
     def of(cls, workspace: Json) -> "Statistical":
-        """Build the model of a workspace and make pyhf use the checked optimizer."""
+        """Build the model of a workspace, with its optimizer."""
         opened = pyhf.Workspace(workspace)
         model = opened.model(modifier_settings=INTERPOLATION)
         likelihood = Likelihood(model)
@@ -136,9 +137,8 @@ def infer(statistical: Statistical, settings: FitSettings) -> Inference:
     Raises:
         FitError: a fit does not converge.
     """
-    pyhf.set_backend("numpy", statistical.optimizer)
-    background = _fit(statistical, strength=0.0)
-    free = _fit(statistical, strength=None)
+    background = background_only(statistical)
+    free = with_signal(statistical)
     tester = _Tester(statistical, settings)
     limits = _limits(tester, settings, _guess(statistical, background))
     p_value, expected = _p_values(statistical)
@@ -152,6 +152,34 @@ def infer(statistical: Statistical, settings: FitSettings) -> Inference:
         _scan(tester, limits, settings),
         statistical.optimizer.record,
     )
+
+
+def background_only(statistical: Statistical) -> Fit:
+    """Fit with the signal strength held at zero.
+
+    Raises:
+        FitError: no convergence.
+    """
+    return _fit(statistical, strength=0.0)
+
+
+def with_signal(statistical: Statistical) -> Fit:
+    """Fit with a free signal strength.
+
+    Raises:
+        FitError: no convergence.
+    """
+    return _fit(statistical, strength=None)
+
+
+def upper_limits(statistical: Statistical, settings: FitSettings) -> Limits:
+    """Find the limits alone.
+
+    Raises:
+        FitError: no convergence.
+    """
+    guess = _guess(statistical, background_only(statistical))
+    return _limits(_Tester(statistical, settings), settings, guess)
 
 
 def _problem(statistical: Statistical, strength: float | None) -> tuple[Problem, np.ndarray]:
@@ -172,7 +200,7 @@ def _fit(statistical: Statistical, strength: float | None) -> Fit:
     difference = other.value - best.value
     if difference < -1e-3:
         raise FitError(
-            f"MINUIT finds a better minimum than the fit: expected the same −ln L, found {difference:.3g} less; "
+            f"MINUIT finds a better minimum than the fit: expected the same −ln L, found {difference:.3g}; "
             "the likelihood has several minima, look at workspace.json"
         )
     covariance = _covariance(statistical.likelihood, problem, best)
@@ -196,8 +224,8 @@ def _covariance(likelihood: Likelihood, problem: Problem, best: Minimum) -> np.n
     if not (np.diag(inverse) > 0).all():
         weak = likelihood.names[free[int(np.argmin(np.diag(part)))]]
         raise FitError(
-            f"the fit's uncertainties can't be computed: expected every parameter to be known, found that the data "
-            f"say nothing about '{weak}'; give it a constraint, or a region that measures it"
+            f"the fit's uncertainties can't be computed: expected every parameter to be known, found that "
+            f"the data say nothing about '{weak}'; give it a constraint, or a region that measures it"
         )
     covariance[np.ix_(free, free)] = inverse
     return covariance
@@ -245,6 +273,7 @@ class _Tester:
     """CLs of a signal strength, each computed once."""
 
     def __init__(self, statistical: Statistical, settings: FitSettings) -> None:
+        pyhf.set_backend("numpy", statistical.optimizer)
         self._statistical = statistical
         self._settings = settings
         self.known: dict[float, Tested] = {}

@@ -1,7 +1,8 @@
 """A pyhf model's expected events with their exact derivatives, so that a fit takes milliseconds.
 
-The statistical model is pyhf's: parameters, bins, constraints and their order are read from a `pyhf.Model`. This
-module only evaluates it faster, and knows its derivatives; a disagreement with pyhf is an error (see `minimiser`).
+The statistical model is pyhf's: parameters, bins, constraints and their order are read from a `pyhf.Model`.
+This module only evaluates it faster, and knows its derivatives; a disagreement with pyhf is an error (see
+`minimiser`).
 
 Source of the interpolations: K. Cranmer et al., HistFactory, CERN-OPEN-2012-016; pyhf's codes 4 and 4p.
 """
@@ -34,7 +35,8 @@ class Likelihood:
     """Negative logarithm of a HistFactory likelihood, up to a constant that depends on the data alone.
 
     Raises:
-        ValueError: the model has a modifier other than normfactor, shapefactor, lumi, normsys, histosys, staterror.
+        ValueError: the model has a modifier other than normfactor, shapefactor, lumi, normsys, histosys and
+            staterror.
     """
 
     def __init__(self, model: pyhf.Model) -> None:
@@ -94,9 +96,11 @@ class Likelihood:
         self._log_up = np.log([f[1] for f in factors])
         self._log_down = np.log([f[2] for f in factors])
         self._polynomials = _polynomials(self._log_up, self._log_down)
-        self._cells = np.array([f[3] for f in factors], dtype=float).reshape(len(factors), -1)
+        self._cells = np.array([f[3] for f in factors], dtype=float).reshape(
+            len(factors), shape[0] * shape[1]
+        )
         self._layers = np.array(layers, dtype=int).reshape(len(layers), *shape)
-        flat = self._layers.reshape(len(layers), -1)
+        flat = self._layers.reshape(len(layers), shape[0] * shape[1])
         number, cell = np.nonzero(flat < self.parameters)
         self._direct_parameters, self._direct_cells = flat[number, cell], cell
         self._is_direct = np.isin(np.arange(self.parameters), self._direct_parameters)
@@ -175,7 +179,7 @@ class Likelihood:
         relative[self._direct_parameters, self._direct_cells] += 1 / near[self._direct_parameters]
         absolute = np.zeros_like(relative)
         change = self._odd + _even_slope(near[self._linear])[:, None, None] * self._even
-        absolute[self._linear] = change.reshape(len(self._linear), -1) * scale
+        absolute[self._linear] = change.reshape(len(self._linear), len(events)) * scale
         return _Cells(events, scale, relative, absolute, relative * events + absolute)
 
     def _bent(self, point: np.ndarray, cells: "_Cells", excess: np.ndarray) -> np.ndarray:
@@ -185,7 +189,7 @@ class Likelihood:
         total = half @ cells.relative.T
         total += total.T
         diagonal = np.zeros(self.parameters)
-        even = self._even.reshape(len(self._linear), -1) @ (cells.scale * excess)
+        even = self._even.reshape(len(self._linear), len(excess)) @ (cells.scale * excess)
         diagonal[self._linear] += _even_bend(point[self._linear]) * even
         _, slopes, bends = self._interpolated(point[self._factor_parameters])
         np.add.at(diagonal, self._factor_parameters, (bends - slopes**2) * (self._cells @ weighted))
@@ -216,7 +220,7 @@ class Likelihood:
 
 @dataclass(frozen=True)
 class Derivatives:
-    """−ln L, gradient (parameters,), exact Hessian, and its part that is never negative (parameters, parameters)."""
+    """−ln L, its gradient (parameters,), its Hessian, and the part of that which is never negative."""
 
     value: float
     gradient: np.ndarray

@@ -1,4 +1,4 @@
-"""Minimisation that checks itself: exact derivatives, two starts, MINUIT where they disagree, pyhf's value at the end."""
+"""Minimisation that checks itself: two starts, MINUIT where they disagree, pyhf's own value at the end."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class FitError(AnalysisError):
 
 @dataclass(frozen=True)
 class Problem:
-    """What is minimised: data, where parameters may go, and which are held. Arrays have shape (parameters,)."""
+    """Data, where parameters may go, and which are held; arrays have shape (parameters,)."""
 
     observed: np.ndarray
     auxiliary: np.ndarray
@@ -151,10 +151,11 @@ def by_minuit(likelihood: Likelihood, problem: Problem, start: np.ndarray) -> Mi
 
 @dataclass
 class CheckedOptimizer:
-    """An optimizer for pyhf: its fits and tests use it through `pyhf.set_backend("numpy", CheckedOptimizer(…))`.
+    """An optimizer for pyhf, whose fits and tests use it after `pyhf.set_backend("numpy", optimizer)`.
 
-    Every minimum is sought from two starts (pyhf's, and the last minimum found) and by MINUIT where these disagree or
-    do not converge. pyhf's own likelihood is evaluated at the result and must agree. Equal problems are solved once.
+    Every minimum is sought from two starts (pyhf's, and the last minimum found) and by MINUIT where these
+    disagree or do not converge. pyhf's own likelihood is evaluated at the result and must agree. Equal
+    problems are solved once.
     """
 
     likelihood: Likelihood
@@ -202,7 +203,7 @@ class CheckedOptimizer:
         self._last = best.point
         return Minimum(best.point, best.value, distance, sum(m.steps for m in found))
 
-    def minimize(
+    def minimize(  # noqa: PLR0917 (pyhf calls it so)
         self,
         objective: Callable[..., Any],
         data: Sequence[float],

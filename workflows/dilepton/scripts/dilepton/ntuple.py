@@ -73,7 +73,8 @@ class Ntuple:
             yield from self._tree.iterate(wanted, step_size=size, library="np")
         except (ValueError, EOFError, uproot.DeserializationError) as error:
             raise NtupleError(
-                f"'{self.path}': its events can't be read ({_first_line(error)}); the file is damaged, make it again"
+                f"'{self.path}': its events can't be read ({_first_line(error)}); the file is damaged, make "
+                "it again"
             ) from error
 
 
@@ -136,9 +137,9 @@ class Sample:
             if bad.any():
                 row = int(np.argmax(bad))
                 raise NtupleError(
-                    f"'{self.path}': sample '{self.metadata.sample}', branch '{branch}': expected finite weights, "
-                    f"found {chunk[branch][row]} in {int(bad.sum())} events; remove these events or make the "
-                    "sample again"
+                    f"'{self.path}': sample '{self.metadata.sample}', branch '{branch}': expected finite "
+                    f"weights, found {chunk[branch][row]} in {int(bad.sum())} events; remove these events or "
+                    "make the sample again"
                 )
 
 
@@ -163,8 +164,9 @@ def _together(parts: Sequence[SampleMetadata], paths: Sequence[Path]) -> SampleM
         for name in ("sample", "process", "k_factor", "luminosity_ifb"):
             if getattr(part, name) != getattr(first, name):
                 raise NtupleError(
-                    f"'{path}': expected a further part of '{paths[0]}' with {name} {getattr(first, name)!r}, "
-                    f"found {getattr(part, name)!r}; give the parts of one sample together"
+                    f"'{path}': expected a further part of '{paths[0]}' with {name} "
+                    f"{getattr(first, name)!r}, found {getattr(part, name)!r}; give the parts of one "
+                    "sample together"
                 )
     for path, part in zip(paths, parts, strict=True):
         if sum(p.seed == part.seed for p in parts) > 1:

@@ -15,7 +15,7 @@ Counts = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Drawn:
-    """Events drawn from one sample: counts by region, shape (bins + 2,), and the largest probability by region."""
+    """Events drawn from one sample: counts by region, shape (bins + 2,), and the largest probability."""
 
     counts: Counts
     largest_probability: dict[str, float]
@@ -27,12 +27,14 @@ def draw(
     luminosity: float,
     seed: int,
     strength: float = 1.0,
+    *,
     chunk: int = CHUNK,
 ) -> Drawn:
-    """Take each event with probability p, its expected events at `luminosity` (fb⁻¹) over the region's prescale.
+    """Take each event with probability p: its expected events at `luminosity` (fb⁻¹) over the prescale.
 
-    Where p exceeds 1 an event is taken that many times on average, and counts fluctuate more than data would. The
-    random numbers depend on the seed, the sample's name and the event's place alone. `strength` scales p.
+    Where p exceeds 1 an event is taken that many times on average, and counts fluctuate more than data
+    would. The random numbers depend on the seed, the sample's name and the event's place alone. `strength`
+    scales p.
 
     Raises:
         NtupleError: a branch is missing, or a weight is no number or negative.
@@ -50,8 +52,8 @@ def draw(
         uniform = generator.random(len(expected))
         if (expected < 0).any():
             raise NtupleError(
-                f"'{sample.path}': expected events that can be data, found {int((expected < 0).sum())} with a "
-                "negative weight; make pseudo-data from a sample without negative weights"
+                f"'{sample.path}': expected events that can be data, found {int((expected < 0).sum())} with "
+                "a negative weight; make pseudo-data from a sample without negative weights"
             )
         for region in analysis.regions:
             selected = selection.passing(region, events)

@@ -13,10 +13,10 @@ import mplhep
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from dilepton.inference import Fit, Inference, Prediction, Predictions, by_region
-from dilepton.regions import Analysis, PlotSettings, Region
+from dilepton.regions import Analysis, Luminosity, PlotSettings, Region
 from dilepton.report import Inputs
 
 # No date and no program version, so that equal results are equal files.
@@ -30,36 +30,43 @@ STYLE = {
     "ytick.labelsize": 12,
     "legend.fontsize": 11.5,
     "xtick.minor.visible": False,
+    "ytick.minor.visible": False,
 }
 
 
 def draw_all(
-    folder: Path, analysis: Analysis, inputs: Inputs, found: Inference, predictions: Predictions
+    folder: Path,
+    analysis: Analysis,
+    formats: Sequence[str],
+    inputs: Inputs,
+    found: Inference,
+    *,
+    predictions: Predictions,
 ) -> None:
-    """Draw every plot into a folder that exists.
+    """Draw every plot, in every format, into a folder that exists.
 
     Raises:
         OSError: a file can't be written.
     """
-    settings = analysis.plots
-    save = _saver(folder, settings)
+    save = _saver(folder, formats, analysis.plots.resolution)
     with plt.style.context([mplhep.style.ROOT, STYLE]):
         for stage, predicted in (("before_fit", predictions.before), ("after_fit", predictions.after)):
             for region in analysis.regions:
                 prediction = by_region(predicted)[region.name]
                 save(
                     f"{region.name}_{stage}",
-                    _region(analysis, inputs, predictions, region, prediction, stage),
+                    _region(analysis, inputs, predictions, region, prediction=prediction, stage=stage),
                 )
-        save("pulls", _pulls(found.background, settings, inputs))
-        save("correlations", _correlations(found.background))
+        save("pulls", _pulls(found.background, analysis, inputs))
+        save("correlations", _correlations(found.background, analysis))
         save("cls_scan", _scan(analysis, inputs, found))
 
 
-def _saver(folder: Path, settings: PlotSettings) -> Callable[[str, Figure], None]:
+def _saver(folder: Path, formats: Sequence[str], resolution: int) -> Callable[[str, Figure], None]:
     def save(name: str, figure: Figure) -> None:
-        for kind in settings.formats:
-            figure.savefig(folder / f"{name}.{kind}", dpi=settings.resolution, metadata=METADATA[kind])
+        for kind in formats:
+            quick = {"pil_kwargs": {"compress_level": 3}} if kind == "png" else {}
+            figure.savefig(folder / f"{name}.{kind}", dpi=resolution, metadata=METADATA[kind], **quick)
         plt.close(figure)
 
     return save
@@ -76,6 +83,7 @@ def _region(
     inputs: Inputs,
     predictions: Predictions,
     region: Region,
+    *,
     prediction: Prediction,
     stage: str,
 ) -> Figure:
@@ -147,13 +155,13 @@ def _axes_of_region(
 
 
 def _decades(axes: Axes, low: float, high: float) -> None:
-    """Label decades in plain text: matplotlib's own labels are typeset as formulas, which takes most of its time."""
+    """Label decades in plain text: matplotlib typesets its own as formulas, which takes most of its time."""
     powers = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
     step = 1 + len(powers) // 8
     shown = [n for n in powers if n % step == 0]
     axes.yaxis.set_major_locator(FixedLocator([10.0**n for n in shown]))
     axes.yaxis.set_major_formatter(FixedFormatter([_power_of_ten(n) for n in shown]))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _power_of_ten(power: int) -> str:
@@ -226,7 +234,7 @@ def _ratio(axes: Axes, edges: np.ndarray, counts: np.ndarray, prediction: Predic
     axes.set_ylabel("Data / bkg.", loc="center")
 
 
-def _pulls(fit: Fit, settings: PlotSettings, inputs: Inputs) -> Figure:
+def _pulls(fit: Fit, analysis: Analysis, inputs: Inputs) -> Figure:
     shown = [
         p
         for p in fit.parameters
@@ -234,7 +242,8 @@ def _pulls(fit: Fit, settings: PlotSettings, inputs: Inputs) -> Figure:
     ]
     free = [p for p in fit.parameters if p.prior is None and p.uncertainty is not None]
     height = 2.2 + 0.32 * (len(shown) + len(free))
-    figure, axes = plt.subplots(figsize=(7.5, height), layout="constrained")
+    margins = {"left": 0.36, "right": 0.96, "bottom": 0.9 / height, "top": 1 - 0.5 / height}
+    figure, axes = plt.subplots(figsize=(8, height), gridspec_kw=margins)
     rows = np.arange(len(shown))[::-1] + len(free)
     for reach, colour in ((2, YELLOW), (1, GREEN)):
         axes.fill_betweenx(
@@ -248,12 +257,12 @@ def _pulls(fit: Fit, settings: PlotSettings, inputs: Inputs) -> Figure:
         color="black",
         markersize=6,
     )
-    names = [_parameter_title(p.name) for p in shown]
+    names = [_parameter_title(p.name, analysis) for p in shown]
     for row, parameter in zip(np.arange(len(free))[::-1], free, strict=True):
         axes.errorbar(
             [parameter.value], [row], xerr=[parameter.uncertainty], fmt="s", color="#3f5fbf", markersize=6
         )
-        names.append(f"{_parameter_title(parameter.name)} (free)")
+        names.append(f"{_parameter_title(parameter.name, analysis)} (free)")
     axes.set_yticks([*rows, *np.arange(len(free))[::-1]], names)
     axes.minorticks_off()
     axes.axvline(0, color="0.4", linewidth=1)
@@ -261,25 +270,36 @@ def _pulls(fit: Fit, settings: PlotSettings, inputs: Inputs) -> Figure:
     axes.set_ylim(-0.6, len(shown) + len(free) - 0.4)
     axes.set_xlabel("(fitted − nominal) / prior width; factor, where free")
     axes.set_title(
-        f"{settings.label}: background-only fit, {inputs.luminosity_ifb:g} fb⁻¹", loc="left", fontsize=13
+        f"{analysis.plots.label}: background-only fit, {inputs.luminosity_ifb:g} fb⁻¹",
+        loc="left",
+        fontsize=13,
     )
     return figure
 
 
-def _parameter_title(name: str) -> str:
+def _parameter_title(name: str, analysis: Analysis) -> str:
+    titles = {source.name: source.title for source in (*analysis.systematics, *analysis.data_driven)}
+    titles["lumi"] = next((s.title for s in analysis.systematics if isinstance(s, Luminosity)), "Luminosity")
+    for source in sorted(titles, key=len, reverse=True):
+        if name.startswith(source):
+            return titles[source] + name.removeprefix(source).replace("_", ", ")
+    if "_statistics_" in name:
+        region, _, number = name.rstrip("]").split("_statistics_")[1].partition("[")
+        return f"Statistics, {region} bin {int(number or 0) + 1}"
     return name.replace("_", " ")
 
 
-def _correlations(fit: Fit, threshold: float = 0.1) -> Figure:
+def _correlations(fit: Fit, analysis: Analysis, threshold: float = 0.2) -> Figure:
     matrix = fit.correlation()
     known = np.array([p.uncertainty is not None for p in fit.parameters])
     others = np.abs(matrix - np.diag(np.diag(matrix)))
     shown = np.flatnonzero(known & (others.max(axis=0) > threshold))
     if not len(shown):
         shown = np.flatnonzero(known)
-    names = [_parameter_title(fit.parameters[n].name) for n in shown]
-    side = max(5.0, 0.34 * len(shown) + 3.2)
-    figure, axes = plt.subplots(figsize=(side + 0.8, side), layout="constrained")
+    names = [_parameter_title(fit.parameters[n].name, analysis) for n in shown]
+    side = max(5.5, 0.34 * len(shown) + 3.2)
+    margins = {"left": 2.6 / (side + 0.8), "right": 0.93, "bottom": 2.4 / side, "top": 1 - 0.5 / side}
+    figure, axes = plt.subplots(figsize=(side + 0.8, side), gridspec_kw=margins)
     image = axes.imshow(matrix[np.ix_(shown, shown)], vmin=-1, vmax=1, cmap="RdBu_r")
     axes.set_xticks(range(len(shown)), names, rotation=90, fontsize=9)
     axes.set_yticks(range(len(shown)), names, fontsize=9)
@@ -298,13 +318,14 @@ def _correlations(fit: Fit, threshold: float = 0.1) -> Figure:
 
 def _scan(analysis: Analysis, inputs: Inputs, found: Inference) -> Figure:
     level = 1 - found.limits.level
-    figure, axes = plt.subplots(figsize=(7.5, 6), layout="constrained")
+    margins = {"left": 0.12, "right": 0.96, "bottom": 0.11, "top": 0.88}
+    figure, axes = plt.subplots(figsize=(7.5, 6), gridspec_kw=margins)
     strength = np.array([t.strength for t in found.scan])
     expected = np.array([t.expected for t in found.scan])
     axes.fill_between(strength, expected[:, 0], expected[:, 4], color=YELLOW, label="Expected ±2σ")
     axes.fill_between(strength, expected[:, 1], expected[:, 3], color=GREEN, label="Expected ±1σ")
     axes.plot(strength, expected[:, 2], "k--", label="Expected")
-    axes.plot(strength, [t.observed for t in found.scan], "k-", marker="o", markersize=4, label="Observed")
+    axes.plot(strength, [t.observed for t in found.scan], "k-", linewidth=2, label="Observed")
     axes.axhline(level, color="#d62728", linewidth=1.2)
     axes.text(
         strength[-1], level * 1.1, f"{level:.2g}", color="#d62728", ha="right", va="bottom", fontsize=12

@@ -1,8 +1,9 @@
-"""What regions.yaml declares, as frozen dataclasses: processes, regions, uncertainties, backgrounds from data, fit."""
+"""What regions.yaml declares, as frozen dataclasses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -369,7 +370,7 @@ def _contradictions(analysis: Analysis) -> list[str]:
         found.append("expected at most one systematic of type 'luminosity'")
     for region in analysis.regions:
         edges = region.observable.edges
-        if any(high <= low for low, high in zip(edges, edges[1:], strict=False)):
+        if any(high <= low for low, high in pairwise(edges)):
             found.append(f"region '{region.name}': expected rising edges, found {list(edges)}")
         found += [
             f"region '{region.name}': the range of '{cut.branch}' is empty: [{cut.low}, {cut.high})"

@@ -262,15 +262,15 @@ def table(analysis: Analysis, inputs: Inputs, found: Inference, predictions: Pre
         f"best signal strength {_with_uncertainty(found.free.strength)}",
         f"discovery            p₀ = {found.discovery.p_value:.3g}, {found.discovery.significance:.2f}σ "
         f"(expected with the predicted signal {found.discovery.expected_significance:.2f}σ)",
-        f"fit quality          −2 ln λ = {found.goodness.statistic:.1f} for {found.goodness.degrees_of_freedom} "
-        f"degrees of freedom, p = {found.goodness.p_value:.3g}",
+        f"fit quality          −2 ln λ = {found.goodness.statistic:.1f} "
+        f"for {found.goodness.degrees_of_freedom} degrees of freedom, p = {found.goodness.p_value:.3g}",
         "",
         "Events, after the fit of the background alone",
         *_aligned(_yield_rows(analysis, inputs, predictions)),
     ]
     if limits.observed is None or None in limits.expected:
         lines.append(
-            f"(none: CLs stays above {1 - limits.level:.2g} up to the strength {analysis.fit.strength_high:g})"
+            f"(none: CLs stays above {1 - limits.level:.2g} up to strength {analysis.fit.strength_high:g})"
         )
     return "\n".join(lines) + "\n"
 

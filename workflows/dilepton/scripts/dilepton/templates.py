@@ -33,7 +33,7 @@ class Shift:
 
 @dataclass(frozen=True)
 class Template:
-    """Expected events of one process in one region, shape (bins,), with variances and shifts by systematic."""
+    """One process in one region: expected events and variances, shape (bins,), and shifts by systematic."""
 
     process: Process
     region: Region
@@ -73,8 +73,8 @@ def build(
             process = analysis.process_of(one.sample.sample)
             if process.is_signal is not role:
                 raise TemplateError(
-                    f"'{one.path}': sample '{one.sample.sample}' belongs to the process '{process.name}', which is "
-                    f"{'signal' if process.is_signal else 'background'}; give it as such"
+                    f"'{one.path}': sample '{one.sample.sample}' belongs to the process '{process.name}', "
+                    f"which is {'signal' if process.is_signal else 'background'}; give it as such"
                 )
             samples.setdefault(process.name, []).append(one)
     names = [one.sample.sample for given in samples.values() for one in given]

@@ -103,7 +103,7 @@ def _channel(
     for process in analysis.processes:
         method = analysis.from_data(process.name)
         if isinstance(method, ABCD):
-            sample = _abcd_sample(analysis, templates, observed, region, method, notes)
+            sample = _abcd_sample(analysis, templates, observed, region, method=method, notes=notes)
         else:
             template = templates.get(region.name, process.name)
             sample = template and _simulated_sample(
@@ -116,7 +116,7 @@ def _channel(
 
 @dataclass(frozen=True)
 class _Statistics:
-    """A process's yields in one region and their statistical uncertainties; zero where pruned, shape (bins,)."""
+    """A process's yields in one region and their uncertainties, zero where pruned; shape (bins,)."""
 
     parameter: str
     nominal: np.ndarray
@@ -217,7 +217,7 @@ def _normsys(name: str, up: float, down: float) -> Json:
 def _shift_modifiers(
     analysis: Analysis, template: Template, name: str, nominal: np.ndarray, notes: _Notes
 ) -> list[Json]:
-    """Split a shift into its change of the total and what is left of its shape, and drop what is negligible."""
+    """Split a shift into its change of the total and of the shape, and drop what is negligible."""
     total = template.nominal.sum()
     if total <= 0:
         return []
@@ -247,6 +247,7 @@ def _abcd_sample(
     templates: Templates,
     observed: Mapping[str, np.ndarray],
     region: Region,
+    *,
     method: ABCD,
     notes: _Notes,
 ) -> Json | None:
@@ -263,8 +264,9 @@ def _abcd_sample(
     for name in (method.other_side, method.corner):
         if start[name].sum() <= 0:
             raise WorkspaceError(
-                f"data-driven background '{method.name}': expected more data than simulation in region '{name}', "
-                f"found a difference of {start[name].sum():.3g} events; its selection holds none of this background"
+                f"data-driven background '{method.name}': expected more data than simulation in region "
+                f"'{name}', found a difference of {start[name].sum():.3g} events; its selection holds none "
+                "of this background"
             )
     prescales = {name: analysis.region(name).prescale for name in (method.target, *start)}
     side = np.maximum(start[method.side], 1.0)
