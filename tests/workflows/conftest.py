@@ -1,5 +1,6 @@
 """The programs of the analysis as tests call them: as a user does, one process each."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+# Matrices of a hundred rows: threads of the linear algebra only wait for each other, most of all under load.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[2]
 ANALYSIS = ROOT / "workflows/dilepton"

@@ -238,8 +238,8 @@ class CheckedOptimizer:
         known = self._offset.setdefault(observed.tobytes() + centres.tobytes(), offset)
         if abs(known - offset) > 1e-6 * max(1.0, abs(known)):
             raise FitError(
-                f"pyhf's −2 ln L differs from the one minimised: expected an offset of {known}, found {offset}; "
-                "this is a defect of the analysis, please report it with workspace.json"
+                f"pyhf's −2 ln L differs from the one minimised: expected an offset of {known}, found "
+                f"{offset}; this is a defect of the analysis, please report it with workspace.json"
             )
 
 

@@ -327,9 +327,7 @@ def _scan(analysis: Analysis, inputs: Inputs, found: Inference) -> Figure:
     axes.plot(strength, expected[:, 2], "k--", label="Expected")
     axes.plot(strength, [t.observed for t in found.scan], "k-", linewidth=2, label="Observed")
     axes.axhline(level, color="#d62728", linewidth=1.2)
-    axes.text(
-        strength[-1], level * 1.1, f"{level:.2g}", color="#d62728", ha="right", va="bottom", fontsize=12
-    )
+    axes.text(strength[0], level * 0.9, f" CLₛ = {level:.2g}", color="#d62728", va="top", fontsize=12)
     if found.limits.observed is not None:
         axes.axvline(found.limits.observed, color="0.3", linestyle=":", linewidth=1.2)
     axes.set_yscale("log")
