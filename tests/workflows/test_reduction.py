@@ -648,6 +648,7 @@ def test_a_bad_file_is_refused_by_name_and_leaves_nothing_behind(tmp_path: Path,
         (None, {}, "expected a cross-section in its events, found none; give one by --cross-section-pb"),
         ("2.5 0.1", {"filter_efficiency": 1.5}, "expected filter_efficiency ≤ 1, found 1.5"),
         ("2.5 0.1", {"k_factor": -1.0}, "expected k_factor > 0, found -1.0"),
+        ("2.5 0.1", {"luminosity_ifb": -1.0}, "expected luminosity_ifb > 0, found -1.0"),
         ("2.5 0.1", {"sum_of_weights": 0.0}, "expected a finite sum_of_weights other than 0, found 0.0"),
     ],
 )
@@ -680,6 +681,15 @@ def test_the_program_says_one_sentence_and_ends_with_two(
     )
     assert refusal.message.startswith("error: ")
     assert refusal.message.count("\n") == 1
+    assert refusal.left_behind == []
+
+
+def test_a_seed_that_is_none_is_refused(refused: Callable[..., Refusal], tmp_path: Path) -> None:
+    refusal = refused(
+        "reduce", "--input", good(tmp_path), "--sample", "s", "--detector", DETECTOR, "--seed", -1,
+        "--output", "OUTPUT.root",
+    )  # fmt: skip
+    assert "--seed" in refusal.message
     assert refusal.left_behind == []
 
 

@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from dilepton import generator, hardprocess, hepmcwriter, leshouches, program
+from dilepton.arguments import not_negative
 from dilepton.hepmcwriter import EventExtras, Tool
 
 _PURPOSE = "hard process, showers, hadrons and decays"
@@ -34,7 +35,7 @@ def arguments() -> argparse.Namespace:
         help="GeV, dilepton mass of the hard process (zprime: half its mass to √s; drell_yan: 60 to √s)",
     )  # fmt: skip
     parser.add_argument(
-        "--filter-mass", type=float, default=0.0, metavar="GEV",
+        "--filter-mass", type=not_negative, default=0.0, metavar="GEV",
         help="GeV, least mass of the two hardest charged leptons of the hard process (no filter)",
     )  # fmt: skip
     parser.add_argument(

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from dilepton import detector, program, reduction
+from dilepton.arguments import seed
 
 
 def arguments() -> argparse.Namespace:
@@ -17,7 +18,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--sample", required=True, help="name of the sample")
     parser.add_argument("--detector", required=True, type=Path, help="response of the detector (YAML)")
-    parser.add_argument("--seed", required=True, type=int, help="of the detector's smearing, 0 or more")
+    parser.add_argument("--seed", required=True, type=seed, help="of the detector's smearing, 0 or more")
     parser.add_argument("--output", required=True, type=Path, help="ROOT file")
     known = parser.add_argument_group("what is known better than the file says it")
     known.add_argument("--cross-section-pb", type=float, metavar="PB", help="before the filter, in pb")

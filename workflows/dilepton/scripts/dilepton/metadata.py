@@ -100,6 +100,12 @@ def checked(metadata: SampleMetadata, source: str) -> SampleMetadata:
             f"{source}: expected cross_section_uncertainty_pb ≥ 0, found {uncertainty}; "
             "give the right one by --cross-section-uncertainty-pb"
         )
+    luminosity = metadata.luminosity_ifb
+    if luminosity is not None and not (math.isfinite(luminosity) and luminosity > 0):
+        raise MetadataError(
+            f"{source}: expected luminosity_ifb > 0, found {luminosity}; "
+            "give the right one by --luminosity-ifb"
+        )
     if not (math.isfinite(metadata.sum_of_weights) and metadata.sum_of_weights != 0):
         raise MetadataError(
             f"{source}: expected a finite sum_of_weights other than 0, found {metadata.sum_of_weights}; "
