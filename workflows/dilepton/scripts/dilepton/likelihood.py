@@ -203,12 +203,13 @@ class Likelihood:
 
     def _interpolated(self, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Each normsys factor, and its first and second derivatives over itself."""
-        power = np.arange(1, 7)[:, None]
-        inside = 1 + (self._polynomials * alpha**power).sum(axis=0)
-        slope = (self._polynomials * power * alpha ** (power - 1)).sum(axis=0) / inside
-        bend = (self._polynomials[1:] * (power * (power - 1))[1:] * alpha ** (power[1:] - 2)).sum(
-            axis=0
-        ) / inside
+        order = np.arange(1, 7)[:, None]
+        powers = np.ones((7, len(alpha)))
+        powers[1:] = np.cumprod(np.broadcast_to(alpha, (6, len(alpha))), axis=0)
+        inside = 1 + (self._polynomials * powers[1:]).sum(axis=0)
+        slope = (self._polynomials * order * powers[:6]).sum(axis=0) / inside
+        bend = (self._polynomials * order * (order - 1))[1:] * powers[:5]
+        bend = bend.sum(axis=0) / inside
         log = np.where(alpha > 0, self._log_up, self._log_down)
         is_out = np.abs(alpha) >= 1
         return (
