@@ -31,6 +31,7 @@ pytestmark = pytest.mark.container
 
 REPOSITORY = Path(__file__).parents[2]
 DOCKERD = REPOSITORY / "tests" / "machine" / "dockerd.sh"
+RELANCE = (sys.executable, "-m", "relance", "images")
 UNPINNED = f"localhost:1/none@sha256:{'0' * 64}"
 CONTAINERFILE = f"""\
 ARG BASE={UNPINNED}
@@ -231,7 +232,7 @@ def test_a_build_that_fails_says_why_and_leaves_no_image(repository, store, base
     path.write_text(CONTAINERFILE + "RUN echo no such thing as muons >&2; exit 7\n", encoding="utf-8")
     environment = os.environ | {"RELANCE_STORE": str(store.folder)}
     done = subprocess.run(
-        ["relance", "images", "build", "--builder", "podman", "--base", "debian"],
+        [*RELANCE, "build", "--builder", "podman", "--base", "debian"],
         cwd=broken,
         env=environment,
         capture_output=True,
@@ -247,7 +248,7 @@ def test_a_build_that_fails_says_why_and_leaves_no_image(repository, store, base
 def test_without_any_builder_the_command_says_what_to_install(repository, tmp_path):
     environment = os.environ | {"PATH": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
     done = subprocess.run(
-        [shutil.which("relance") or "relance", "images", "build"],
+        [*RELANCE, "build"],
         cwd=repository,
         env=environment,
         capture_output=True,
@@ -267,7 +268,7 @@ def test_images_that_are_current_are_not_built_again(repository, store, base, tm
 
     def relance(*arguments: str) -> str:
         done = subprocess.run(
-            ["relance", "images", *arguments],
+            [*RELANCE, *arguments],
             cwd=copy,
             env=environment,
             capture_output=True,
@@ -339,6 +340,39 @@ def publish(layout: Layout, image: Image, host: str) -> Reference:
         "skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}", f"docker://{target}"
     )
     return Reference.parse(f"{target}@{digest}")
+
+
+def test_lock_pins_the_digests_of_a_published_image(base, store, registry_host, repository, tmp_path):
+    need("skopeo")
+    copy = tmp_path / "copy"
+    shutil.copytree(repository, copy)
+    reference = publish(store.layout, base, registry_host[0])
+    output(
+        "env",
+        f"RELANCE_STORE={tmp_path}/another",
+        *RELANCE,
+        "lock",
+        "-C",
+        copy,
+        f"small={reference}",
+    )
+    pinned = known(copy).published["small"]
+    runtime = squashfs.build(store.layout, base, tmp_path / "runtime")
+    assert (pinned.reference, pinned.manifest) == (str(reference), reference.digest)
+    assert (pinned.config, pinned.runtime, pinned.runtime_size) == (
+        base.config.digest,
+        runtime.digest,
+        runtime.size,
+    )
+    unpinned = subprocess.run(
+        [*RELANCE, "lock", "-C", copy, "small=docker.io/library/python:3.11"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert unpinned.returncode == 2
+    assert "is not pinned" in unpinned.stderr
+    assert known(copy).published == {"small": pinned}
 
 
 def test_a_published_image_is_pulled_with_its_identity(base, store, registry_host, tmp_path):
