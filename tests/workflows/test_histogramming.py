@@ -52,7 +52,7 @@ def selected_by_hand(data: synthetic.Columns, name: str, suffix: str = "") -> np
     if name == "SR_ee":
         return chosen & (data["channel"] == synthetic.EE) & (mass >= 600)
     assert name == "CR_emu"
-    return chosen & (data["channel"] == synthetic.EMU) & (mass >= 300)
+    return chosen & (data["channel"] == synthetic.EMU) & (mass >= 450)
 
 
 @pytest.mark.parametrize(("sample", "region"), [("dy_600_1000", "SR_ee"), ("ttbar", "CR_emu")])
