@@ -1,6 +1,7 @@
 """Generate events of one process with Pythia 8 and write them as HepMC3."""
 
 import argparse
+import math
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -39,6 +40,10 @@ def arguments() -> argparse.Namespace:
         help="GeV, least mass of the two hardest charged leptons of the hard process (no filter)",
     )  # fmt: skip
     parser.add_argument(
+        "--filter-mass-max", type=not_negative, default=math.inf, metavar="GEV",
+        help="GeV, what that mass must be below (no limit)",
+    )  # fmt: skip
+    parser.add_argument(
         "--no-multiple-interactions", action="store_true", help="faster, without pile of soft jets"
     )
     parser.add_argument(
@@ -68,6 +73,7 @@ def plan(options: argparse.Namespace) -> generator.Plan:
         events=options.events,
         seed=options.seed,
         filter_mass=options.filter_mass,
+        filter_mass_max=options.filter_mass_max,
         multiple_interactions=not options.no_multiple_interactions,
         vary=options.variations == "all",
         lhe=leshouches.inspect(options.lhe) if options.lhe else None,

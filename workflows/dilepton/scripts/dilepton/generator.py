@@ -1,5 +1,6 @@
 """Generating events with Pythia 8, or showering those of a Les Houches event file."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ class Plan:
         events: how many to write, all passing the filter.
         seed: 1 to MAXIMUM_SEED.
         filter_mass: GeV, least mass of the two hardest charged leptons of the hard process; 0 for no filter.
+        filter_mass_max: GeV, what their mass must be below; only with a filter.
         lhe: a Les Houches event file to be showered instead of a process of Pythia's.
     """
 
@@ -41,6 +43,7 @@ class Plan:
     events: int
     seed: int
     filter_mass: float = 0.0
+    filter_mass_max: float = math.inf
     multiple_interactions: bool = True
     vary: bool = True
     lhe: LesHouchesFile | None = None
@@ -152,7 +155,7 @@ class Generator:
         leptons = 0 if plan.lhe else hardprocess.PROCESSES[plan.process].minimum_leptons
         if plan.filter_mass <= 0 and leptons == 0:
             return None
-        return MassFilter(plan.filter_mass, leptons)
+        return MassFilter(plan.filter_mass, leptons, plan.filter_mass_max)
 
     def _given_ratios(self, lhe: LesHouchesFile) -> NDArray[np.float64]:
         """(1, weights) of the last event, relative to its own weight."""
@@ -187,6 +190,13 @@ def _check(plan: Plan) -> None:
     if plan.filter_mass < 0:
         raise GenerationError(
             f"--filter-mass: expected 0 or more GeV, found {plan.filter_mass:g}; raise it or leave it out"
+        )
+    if plan.filter_mass_max <= plan.filter_mass or (
+        plan.filter_mass == 0 and plan.filter_mass_max < math.inf
+    ):
+        raise GenerationError(
+            f"--filter-mass-max: expected more GeV than --filter-mass, found {plan.filter_mass_max:g} with "
+            f"{plan.filter_mass:g}; put both, the lower first"
         )
     if plan.lhe is not None and plan.filter_mass > 0:
         raise GenerationError(

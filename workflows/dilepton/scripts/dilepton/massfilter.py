@@ -15,7 +15,7 @@ class FilterError(AnalysisError):
 
 
 class MassFilter(pythia8mc.UserHooks):  # type: ignore[misc]
-    """Keep hard processes with enough charged leptons, the two hardest of a large enough mass.
+    """Keep hard processes with enough charged leptons, the two hardest of a mass in a window.
 
     Vetoed processes cost no shower and no hadronisation. Pythia's cross-section counts them out, so
     that its `sigmaGen` divided by `efficiency` is the cross-section before the filter.
@@ -24,10 +24,11 @@ class MassFilter(pythia8mc.UserHooks):  # type: ignore[misc]
         tried, passed: hard processes seen and let through so far.
     """
 
-    def __init__(self, minimum_mass: float, minimum_leptons: int) -> None:
-        """Take the least mass of the two hardest charged leptons in GeV, and the least number of them."""
+    def __init__(self, minimum_mass: float, minimum_leptons: int, maximum_mass: float = math.inf) -> None:
+        """Take the masses in GeV that the two hardest charged leptons may have, and their least number."""
         super().__init__()
         self._minimum_mass = minimum_mass
+        self._maximum_mass = maximum_mass
         self._minimum_leptons = max(minimum_leptons, 2 if minimum_mass > 0 else 0)
         self.tried = 0
         self.passed = 0
@@ -69,7 +70,9 @@ class MassFilter(pythia8mc.UserHooks):  # type: ignore[misc]
         )
         if len(leptons) < self._minimum_leptons:
             return True
-        if self._minimum_mass > 0 and (leptons[0][1] + leptons[1][1]).mCalc() < self._minimum_mass:
-            return True
+        if len(leptons) > 1:
+            mass = (leptons[0][1] + leptons[1][1]).mCalc()
+            if not self._minimum_mass <= mass < self._maximum_mass:
+                return True
         self.passed += 1
         return False

@@ -17,7 +17,13 @@ PSEUDODATA = "pseudodata"
 LARGEST_SEED = 900_000_000
 """Pythia's own limit (Pythia 8.3 manual, Random-Number Seed)."""
 
-_GENERATION = {"mass": "--mass", "coupling": "--coupling", "filter_mass": "--filter-mass", "lhe": "--lhe"}
+_GENERATION = {
+    "mass": "--mass",
+    "coupling": "--coupling",
+    "filter_mass": "--filter-mass",
+    "filter_mass_max": "--filter-mass-max",
+    "lhe": "--lhe",
+}
 _METADATA = {
     "cross_section": "--cross-section-pb",
     "cross_section_uncertainty": "--cross-section-uncertainty-pb",
@@ -100,7 +106,9 @@ class Plan:
             options += ["--channels", *entry["channels"]]
         if not self.configuration["multiple_interactions"]:
             options.append("--no-multiple-interactions")
-        options += ["--variations", "all" if self.configuration["variations"] else "none"]
+        # Observed events have no systematic variations.
+        varied = self.configuration["variations"] and stream == TEMPLATES
+        options += ["--variations", "all" if varied else "none"]
         return shlex.join(options)
 
     def reduction_options(self, stream: str, sample: str, part: int) -> str:
