@@ -187,9 +187,10 @@ class CheckedOptimizer:
         self.record.starts_that_differed += differ
         if differ or not all(m.converged for m in found):
             self.record.by_minuit += 1
-            best_start = min(found, key=lambda m: m.value).point
-            found.append(by_minuit(self.likelihood, problem, best_start))
-            found.append(descend(self.likelihood, problem, found[-1].point))
+            lowest = min(found, key=lambda m: m.value).point
+            for place in (start, lowest):
+                found.append(by_minuit(self.likelihood, problem, place))
+                found.append(descend(self.likelihood, problem, found[-1].point))
         best = min((m for m in found if np.isfinite(m.value)), key=lambda m: m.value, default=found[0])
         distance = min((m.distance for m in found if abs(m.value - best.value) < SAME), default=np.inf)
         if not distance < SAME:

@@ -188,6 +188,7 @@ class FitSettings:
     signal_statistics: bool
     prune_normalisation: float
     prune_shape: float
+    shape_statistics: float
     empty_bin_events: float
     empty_bin_uncertainty: float
 
@@ -353,6 +354,7 @@ def _fit(document: Mapping[str, Any]) -> FitSettings:
         statistics["signal"],
         document["pruning"]["normalisation"],
         document["pruning"]["shape"],
+        document["pruning"]["shape_statistics"],
         document["empty_bins"]["minimum_events"],
         document["empty_bins"]["relative_uncertainty"],
     )

@@ -230,11 +230,12 @@ def _shift_modifiers(
         up = down = 1.0
         notes.pruned.append(f"{name} normalisation of {template.process.name} in {template.region.name}")
     filled = template.nominal > 0
-    high = np.where(filled, shift.up / up, nominal)
-    low = np.where(filled, shift.down / down, nominal)
+    known = filled & (np.sqrt(template.variance) < analysis.fit.shape_statistics * template.nominal)
+    high = np.where(known, shift.up / up, nominal)
+    low = np.where(known, shift.down / down, nominal)
     safe = np.where(filled, template.nominal, 1.0)
     moved = np.where(filled, np.maximum(abs(high / safe - 1), abs(low / safe - 1)), 0.0)
-    if filled.sum() > 1 and moved.max() >= analysis.fit.prune_shape:
+    if known.sum() > 1 and moved.max() >= analysis.fit.prune_shape:
         data = {"hi_data": high.tolist(), "lo_data": low.tolist()}
         modifiers.append({"name": name, "type": "histosys", "data": data})
     else:
