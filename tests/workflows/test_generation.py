@@ -100,14 +100,20 @@ def test_the_file_says_what_it_holds(generate: Generate) -> None:
     assert 0 < section.xsec_err() < 0.5 * section.xsec()
 
 
-def test_every_event_of_a_filtered_sample_has_the_mass(generate: Generate) -> None:
-    for event in events(generate("ttbar", "--filter-mass", 150, events=60)):
+@pytest.mark.parametrize(
+    ("window", "least", "most"),
+    [((150,), 120, math.inf), ((150, "--filter-mass-max", 200), 120, 230)],
+)
+def test_every_event_of_a_filtered_sample_has_the_mass(
+    generate: Generate, window: tuple[int | str, ...], least: float, most: float
+) -> None:
+    for event in events(generate("ttbar", "--filter-mass", *window, events=60)):
         bosons = [p for p in event.particles if abs(p.pid) == 24]
         leptons = [p for boson in bosons for p in boson.end_vertex.particles_out if abs(p.pid) in (11, 13)]
         assert len(leptons) == 2
         hardest = sorted(leptons, key=lambda p: -p.momentum.pt())[:2]
         # The filter looks before the shower, whose recoil moves the leptons a little.
-        assert (hardest[0].momentum + hardest[1].momentum).m() > 120
+        assert least < (hardest[0].momentum + hardest[1].momentum).m() < most
 
 
 def test_the_cross_section_does_not_depend_on_the_filter() -> None:
@@ -431,6 +437,10 @@ def test_a_mass_window_makes_no_sense_without_a_common_parent(process: str) -> N
         ({"seed": 0}, "--seed: expected 1 to 900000000, found 0"),
         ({"events": 0}, "--events: expected at least 1, found 0"),
         ({"filter_mass": -1.0}, "--filter-mass: expected 0 or more GeV, found -1"),
+        (
+            {"filter_mass_max": 200.0},
+            "--filter-mass-max: expected more GeV than --filter-mass, found 200 with 0",
+        ),
     ],
 )
 def test_a_plan_without_meaning_is_refused(changes: dict[str, float], message: str) -> None:
