@@ -25,7 +25,17 @@ class Podman:
     def build(self, layout: Layout, base: Image, recipe: Recipe, context: Context, rootfs: Path) -> None:
         """Run the Containerfile with `podman build`."""
         self.load(layout, base, base_reference(base))
-        command = ["podman", "build", "--no-cache", "--pull=never", "--isolation", "chroot"]
+        # Without layers nothing is left behind, but then Podman 4 gives --env to no RUN.
+        layers = "true" if context.environment else "false"
+        command = [
+            "podman",
+            "build",
+            "--no-cache",
+            f"--layers={layers}",
+            "--pull=never",
+            "--isolation",
+            "chroot",
+        ]
         command += ["--network", "host"]
         command += ["--build-arg", f"BASE={image_id(base)}", "--volume", f"{context.offered}:{GUEST}"]
         for name, value in context.environment.items():
