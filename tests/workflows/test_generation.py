@@ -100,20 +100,18 @@ def test_the_file_says_what_it_holds(generate: Generate) -> None:
     assert 0 < section.xsec_err() < 0.5 * section.xsec()
 
 
-@pytest.mark.parametrize(
-    ("window", "least", "most"),
-    [((150,), 120, math.inf), ((150, "--filter-mass-max", 200), 120, 230)],
-)
-def test_every_event_of_a_filtered_sample_has_the_mass(
-    generate: Generate, window: tuple[int | str, ...], least: float, most: float
+@pytest.mark.parametrize(("window", "most"), [((150,), math.inf), ((150, "--filter-mass-max", 200), 210)])
+def test_events_of_a_filtered_sample_have_the_mass(
+    generate: Generate, window: tuple[int | str, ...], most: float
 ) -> None:
+    masses = []
     for event in events(generate("ttbar", "--filter-mass", *window, events=60)):
         bosons = [p for p in event.particles if abs(p.pid) == 24]
         leptons = [p for boson in bosons for p in boson.end_vertex.particles_out if abs(p.pid) in (11, 13)]
         assert len(leptons) == 2
-        hardest = sorted(leptons, key=lambda p: -p.momentum.pt())[:2]
-        # The filter looks before the shower, whose recoil moves the leptons a little.
-        assert least < (hardest[0].momentum + hardest[1].momentum).m() < most
+        masses.append((leptons[0].momentum + leptons[1].momentum).m())
+    # The filter looks before the shower, whose recoil and photons move a few leptons.
+    assert sum(140 < mass < most for mass in masses) >= 0.9 * len(masses)
 
 
 def test_the_cross_section_does_not_depend_on_the_filter() -> None:
