@@ -41,11 +41,14 @@ check: .venv/dev.stamp
 	$(BIN)/snakefmt --check Snakefile workflows
 	$(BIN)/snakemake --lint
 
+# Without root the engines that are missing stay missing, and their tests are skipped; never where CI is set.
 test: check
-	tests/machine/prepare.sh
-	$(BIN)/relance images build
+	tests/machine/prepare.sh || test -z "$${CI:-}"
+	$(BIN)/relance images build || test -z "$${CI:-}"
 	$(BIN)/coverage erase
-	$(BIN)/python -m coverage run -m pytest -n $(CORES) --dist loadscope
+	$(BIN)/coverage run -m pytest -n $(CORES) --dist loadscope
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 lock: .venv/dev.stamp
 	$(BIN)/python envs/lock.py
