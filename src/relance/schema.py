@@ -23,6 +23,16 @@ from relance.errors import InputError
 _Keys = tuple[str | int, ...]
 _Breach = tuple[int, InputError]  # with its line, to sort by
 
+_HERE = Path(__file__).parent
+# An installed package brings the schemas inside; a checkout has them where people look for them.
+_FOLDERS = (_HERE / "schemas", _HERE.parents[1] / "specs" / "schemas")
+
+
+def bundled(name: str) -> Mapping[str, Any]:
+    """Return the JSON Schema `specs/schemas/NAME.schema.json` that came with this version of relance."""
+    found = next(folder for folder in _FOLDERS if folder.is_dir()) / f"{name}.schema.json"
+    return cast(Mapping[str, Any], json.loads(found.read_text(encoding="utf-8")))
+
 
 def load(path: Path, schema: Mapping[str, Any]) -> Document:
     """Read a YAML (or JSON) file and check it against a JSON Schema (draft 2020-12).

@@ -94,7 +94,6 @@ def base(store: Store) -> Image:
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("repository")
-    shutil.copytree(REPOSITORY / "specs" / "schemas", folder / "specs" / "schemas")
     (folder / "containers" / "small").mkdir(parents=True)
     (folder / "containers" / "small" / "Containerfile").write_text(CONTAINERFILE, encoding="utf-8")
     (folder / "place.txt").write_text("Genève", encoding="utf-8")

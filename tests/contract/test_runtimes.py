@@ -19,6 +19,7 @@ pytestmark = pytest.mark.container
 MACHINE = Path(__file__).parents[1] / "machine"
 PROGRAMS = ("bash", "cat", "cut", "env", "id", "seq", "sleep", "sort", "touch", "tr")
 ENGINES = ("apptainer", "podman", "docker")
+NOTHING = "sha256:" + "0" * 64
 
 
 def say(*command: str | Path, **options: object) -> str:
@@ -82,7 +83,7 @@ def image(root_filesystem: Path, engine_environment: Callable[[str], dict[str, s
         if not runtime.exists():
             say("mksquashfs", root_filesystem, runtime, "-all-root", "-quiet", "-no-progress")
         if engine not in made:
-            config = "sha256:" + "0" * 64
+            config = NOTHING
             if engine != "apptainer":
                 tar = root_filesystem.with_name("toy.tar")
                 say("tar", "-C", root_filesystem, "--owner=0", "--group=0", "-cf", tar, ".")
@@ -93,6 +94,8 @@ def image(root_filesystem: Path, engine_environment: Callable[[str], dict[str, s
             made[engine] = (
                 "version: 1\nimages:\n  toy:\n"
                 f"    config: {config}\n"
+                f"    key: {NOTHING}\n    manifest: {NOTHING}\n    base: {NOTHING}\n"
+                "    builder: podman\n    reference: localhost/relance/toy:0\n"
                 f"    runtime: {{path: {runtime}, digest: 'sha256:{digest}', size: 1}}\n"
             )
         return made[engine]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,8 +93,8 @@ def known(repository: Path) -> KnownImages:
     Raises:
         InputError: a file breaks its schema.
     """
-    local = _read(repository, LOCAL, "images.local.schema.json")
-    published = _read(repository, LOCK, "images.schema.json")
+    local = _read(repository / LOCAL, "images.local")
+    published = _read(repository / LOCK, "images")
     return KnownImages(
         {name: _local(value) for name, value in local.items()},
         {name: _published(value) for name, value in published.items()},
@@ -112,12 +111,10 @@ def write_lock(repository: Path, images: Mapping[str, PublishedImage]) -> None:
     _write(repository / LOCK, _LOCK_HEADER, {name: image.to_json() for name, image in images.items()})
 
 
-def _read(repository: Path, name: Path, schema_name: str) -> Mapping[str, Any]:
-    path = repository / name
+def _read(path: Path, schema_name: str) -> Mapping[str, Any]:
     if not path.exists():
         return {}
-    rules = json.loads((repository / "specs" / "schemas" / schema_name).read_text(encoding="utf-8"))
-    images: Mapping[str, Any] = schema.load(path, rules).value["images"]
+    images: Mapping[str, Any] = schema.load(path, schema.bundled(schema_name)).value["images"]
     return images
 
 

@@ -1,9 +1,8 @@
-import json
-import shutil
 from pathlib import Path
 
 import pytest
 
+from relance import schema
 from relance.errors import InputError
 from relance.model import Digest
 from relance.store import build, images
@@ -20,7 +19,6 @@ def sha(letter: str) -> Digest:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    shutil.copytree(REPOSITORY / "specs" / "schemas", tmp_path / "specs" / "schemas")
     (tmp_path / "containers" / "fit").mkdir(parents=True)
     (tmp_path / "containers" / "fit" / "Containerfile").write_text("FROM a\nCOPY lock.txt /lock.txt\n")
     (tmp_path / "lock.txt").write_text("numpy==2\n")
@@ -96,5 +94,4 @@ def test_the_schemas_are_correct_json_schemas():
     from jsonschema import Draft202012Validator
 
     for name in ("images", "images.local"):
-        path = REPOSITORY / "specs" / "schemas" / f"{name}.schema.json"
-        Draft202012Validator.check_schema(json.loads(path.read_text(encoding="utf-8")))
+        Draft202012Validator.check_schema(schema.bundled(name))
