@@ -641,7 +641,7 @@ def test_a_bad_file_is_refused_by_name_and_leaves_nothing_behind(tmp_path: Path,
         (
             "-2.5 0.1",
             {},
-            "expected cross_section_pb > 0, found -2.5; give the right one by --cross-section-pb",
+            "expected cross_section_pb > 0, found -2.5; give reduce.py the right one by --cross-section-pb",
         ),
         ("nan 0.1", {}, "expected cross_section_pb > 0, found nan"),
         ("2.5 -1", {}, "expected cross_section_uncertainty_pb ≥ 0, found -1.0"),

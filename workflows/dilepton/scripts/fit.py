@@ -6,7 +6,6 @@ import os
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
-import argparse  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -56,8 +55,8 @@ def main() -> None:
         table_path.write_text(report.table(analysis, inputs, found, predictions), "utf-8")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
+def _parser() -> arguments.Parser:
+    parser = arguments.Parser(__doc__)
     histograms = "histograms of histogram.py"
     parser.add_argument(
         "--signal", type=Path, nargs="+", action="extend", required=True, help=f"{histograms}, of the signal"

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from dilepton import generator, hardprocess, hepmcwriter, leshouches, program
-from dilepton.arguments import not_negative
+from dilepton.arguments import Parser, not_negative
 from dilepton.hepmcwriter import EventExtras, Tool
 
 _PURPOSE = "hard process, showers, hadrons and decays"
@@ -15,7 +15,7 @@ _PURPOSE = "hard process, showers, hadrons and decays"
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(__doc__)
     parser.add_argument("--process", required=True, choices=sorted(hardprocess.PROCESSES))
     parser.add_argument("--events", required=True, type=int, help="events to write (after the filter)")
     parser.add_argument("--seed", required=True, type=int, help=f"1 to {generator.MAXIMUM_SEED}")

@@ -1,6 +1,5 @@
 """Histograms of one sample: every region and variation of regions.yaml, in one pass over the events."""
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -27,8 +26,8 @@ def main() -> None:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
+def _parser() -> arguments.Parser:
+    parser = arguments.Parser(__doc__)
     parser.add_argument(
         "--input",
         type=Path,

@@ -1,6 +1,5 @@
 """A pseudo-dataset of a given luminosity, drawn event by event from simulated samples."""
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -36,15 +35,15 @@ def main() -> None:
     histogramfile.write_data(given.output, analysis, total.counts, about)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
+def _parser() -> arguments.Parser:
+    parser = arguments.Parser(__doc__)
     parser.add_argument(
         "--input",
         type=Path,
         nargs="+",
         action="extend",
         required=True,
-        help="background ntuple of reduce.pys",
+        help="background ntuple of reduce.py",
     )
     parser.add_argument(
         "--signal", type=Path, nargs="+", action="extend", default=[], help="signal ntuple of reduce.py"

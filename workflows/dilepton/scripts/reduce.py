@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 
 from dilepton import detector, program, reduction
-from dilepton.arguments import seed
+from dilepton.arguments import Parser, seed
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(__doc__)
     parser.add_argument(
         "--input",
         required=True,

@@ -1,10 +1,16 @@
-"""Configuration files: read safely, checked by JSON Schema, refused with file, line and what to write."""
+"""Configuration files: read safely, checked by JSON Schema, refused with file, line and what to write.
+
+A workflow engine imports this too, with its own Python: what is in here runs under Python 3.8 and
+jsonschema 3.2, those of REANA 0.9.
+"""
+
+from __future__ import annotations
 
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import yaml
@@ -12,7 +18,16 @@ import yaml
 from dilepton.errors import AnalysisError
 from dilepton.units import UnitError, parse
 
-Place = tuple[str | int, ...]
+if TYPE_CHECKING:
+    Place = tuple[str | int, ...]
+
+
+_BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "more than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
+}
 
 
 class ConfigurationError(AnalysisError):
@@ -41,7 +56,7 @@ def check(document: Any, schema: Mapping[str, Any], sources: Sequence[Path]) -> 
     problems: list[tuple[Place, str]] = []
     converted = _converted(document, schema, schema, (), problems)
     failed = {place for place, _ in problems}
-    validator = jsonschema.Draft202012Validator(schema)
+    validator = jsonschema.validators.validator_for(schema)(schema)
     for error in sorted(
         validator.iter_errors(converted), key=lambda error: [str(step) for step in error.absolute_path]
     ):
@@ -123,7 +138,7 @@ def _converted(
 def _scalar(text: str, kind: Any) -> Any:
     if kind in ("number", "integer", "boolean"):
         plain = yaml.safe_load(text) if text.strip() and len(text) < 40 else text
-        return plain if isinstance(plain, int | float) else text
+        return plain if isinstance(plain, (int, float)) else text
     return text
 
 
@@ -148,27 +163,17 @@ def _unknown(place: Place, error: jsonschema.ValidationError) -> Iterator[tuple[
 def _said(error: jsonschema.ValidationError) -> str:
     name, found = _name(tuple(error.absolute_path)), json.dumps(error.instance, ensure_ascii=False)
     unit = error.schema.get("x-unit") if isinstance(error.schema, Mapping) else None
-    match error.validator:
-        case "additionalProperties":
-            known = list(error.schema.get("properties", {}))
-            unknown = [key for key in error.instance if key not in known]
-            return "; ".join(
-                f"unknown key '{key}' in '{name}'; {_advice(str(key), known)}" for key in unknown
-            )
-        case "required":
-            missing = [key for key in error.validator_value if key not in error.instance]
-            return f"'{name}' lacks {_listed(missing)}; add {'it' if len(missing) == 1 else 'them'}"
-        case "type":
-            wanted = f"type {error.validator_value}" + (f" in {unit}, such as '1 {unit}'" if unit else "")
-            return f"'{name}': expected {wanted}, found {found}"
-        case "enum":
-            return f"'{name}': expected one of {_listed(error.validator_value)}, found {found}"
-        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
-            sign = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most"}
-            return (
-                f"'{name}': expected {sign.get(str(error.validator), 'less than')} {error.validator_value}"
-                f"{' ' + unit if unit else ''}, found {found}"
-            )
+    keyword, wanted = str(error.validator), error.validator_value
+    if keyword == "required":
+        missing = [key for key in wanted if key not in error.instance]
+        return f"'{name}' lacks {_listed(missing)}; add {'it' if len(missing) == 1 else 'them'}"
+    if keyword == "type":
+        example = f" in {unit}, such as '1 {unit}'" if unit else ""
+        return f"'{name}': expected type {wanted}{example}, found {found}"
+    if keyword == "enum":
+        return f"'{name}': expected one of {_listed(wanted)}, found {found}"
+    if keyword in _BOUNDS:
+        return f"'{name}': expected {_BOUNDS[keyword]} {wanted}{' ' + unit if unit else ''}, found {found}"
     return f"'{name}': {error.schema.get('description') or error.message}, found {found}"
 
 

@@ -1,8 +1,9 @@
 """The files between the steps: histograms.root of one sample and data.root, as TH1D and one text object."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,8 @@ def read_sample(path: Path, analysis: Analysis, luminosity: float) -> SampleHist
         HistogramError: another binning or luminosity, or not a file of histogram.py.
         OSError: the file can't be read.
     """
-    with _opened(path) as file:
-        about = _about(file, path, "histogram.py")
+    with _read(path, "histogram.py") as file:
+        about = _about(file, path, "histogram.py", {"sample", "luminosity_ifb", "warnings"})
         _same_luminosity(path, about["luminosity_ifb"], luminosity)
         values, variances = {}, {}
         for name in file.keys(cycle=False, recursive=True, filter_classname="TH1D"):
@@ -118,7 +119,7 @@ def read_sample(path: Path, analysis: Analysis, luminosity: float) -> SampleHist
                     f"'{path}': expected a histogram '{region.name}/nominal', found none; "
                     "run histogram.py again with this regions.yaml"
                 )
-    sample = metadata.from_json(json.dumps(about["sample"]), f"'{path}'")
+    sample = metadata.checked(metadata.from_json(json.dumps(about["sample"]), f"'{path}'"), f"'{path}'")
     return SampleHistograms(
         path, sample, about["luminosity_ifb"], tuple(about["warnings"]), values, variances
     )
@@ -131,8 +132,8 @@ def read_data(path: Path, analysis: Analysis, luminosity: float) -> ObservedData
         HistogramError: another binning or luminosity, or not a file of pseudodata.py.
         OSError: the file can't be read.
     """
-    with _opened(path) as file:
-        about = _about(file, path, "pseudodata.py")
+    with _read(path, "pseudodata.py") as file:
+        about = _about(file, path, "pseudodata.py", {field.name for field in fields(DataMetadata)})
         _same_luminosity(path, about["luminosity_ifb"], luminosity)
         counts = {}
         keys = set(file.keys(cycle=False, recursive=True, filter_classname="TH1D"))
@@ -161,25 +162,32 @@ def _histogram(observable: Observable, values: np.ndarray, variances: np.ndarray
     return filled
 
 
-def _opened(path: Path) -> uproot.ReadOnlyDirectory:
-    try:
-        return uproot.open(path)
-    except FileNotFoundError:
-        raise
-    except Exception as error:
-        raise HistogramError(
-            f"'{path}': expected a ROOT file of histograms, found something else or a truncated file; "
-            "make it again"
-        ) from error
-
-
-def _about(file: uproot.ReadOnlyDirectory, path: Path, program: str) -> dict[str, Any]:
+def _about(file: uproot.ReadOnlyDirectory, path: Path, program: str, expected: set[str]) -> dict[str, Any]:
     if "metadata" not in file.keys(cycle=False):
         raise HistogramError(f"'{path}': expected an object 'metadata', found none; make it with {program}")
     about = json.loads(str(file["metadata"]))
-    if not isinstance(about, dict) or "luminosity_ifb" not in about:
-        raise HistogramError(f"'{path}': expected metadata with a luminosity; make the file with {program}")
+    if not isinstance(about, dict) or set(about) != expected:
+        lacking = ", ".join(sorted(expected - set(about))) or "that alone"
+        raise HistogramError(
+            f"'{path}': expected a file of {program}, found one whose metadata have not {lacking}; "
+            f"give one that {program} made"
+        )
     return about
+
+
+@contextmanager
+def _read(path: Path, program: str) -> Iterator[uproot.ReadOnlyDirectory]:
+    """Open a file; whatever reading it then trips over means that it is damaged."""
+    with rootfile.opened(path, program) as file:
+        try:
+            yield file
+        except (AnalysisError, OSError):
+            raise
+        except Exception as error:
+            raise HistogramError(
+                f"'{path}': expected histograms that can be read, found the file damaged "
+                f"({rootfile.first_line(error)}); make it again with {program}"
+            ) from error
 
 
 def _same_luminosity(path: Path, found: float, expected: float) -> None:
@@ -197,5 +205,11 @@ def _checked(found: Any, path: Path, name: str, region: Region) -> Any:
         raise HistogramError(
             f"'{path}': histogram '{name}': expected the bin edges {expected.tolist()} of regions.yaml, "
             f"found {edges.tolist()}; make the file again"
+        )
+    bad = ~(np.isfinite(found.values()) & np.isfinite(found.variances()))
+    if bad.any():
+        raise HistogramError(
+            f"'{path}': histogram '{name}': expected finite events in every bin, found {int(bad.sum())} of "
+            f"{len(bad)} that are no numbers; make the file again from events with finite weights"
         )
     return found

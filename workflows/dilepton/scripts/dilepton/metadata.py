@@ -87,28 +87,28 @@ def checked(metadata: SampleMetadata, source: str) -> SampleMetadata:
         value = getattr(metadata, name)
         if not (math.isfinite(value) and value > 0):
             raise MetadataError(
-                f"{source}: expected {name} > 0, found {value}; give the right one by {option}"
+                f"{source}: expected {name} > 0, found {value}; give reduce.py the right one by {option}"
             )
     if metadata.filter_efficiency > 1:
         raise MetadataError(
             f"{source}: expected filter_efficiency ≤ 1, found {metadata.filter_efficiency}; "
-            "give the right one by --filter-efficiency"
+            "give reduce.py the right one by --filter-efficiency"
         )
     uncertainty = metadata.cross_section_uncertainty_pb
     if not (math.isfinite(uncertainty) and uncertainty >= 0):
         raise MetadataError(
             f"{source}: expected cross_section_uncertainty_pb ≥ 0, found {uncertainty}; "
-            "give the right one by --cross-section-uncertainty-pb"
+            "give reduce.py the right one by --cross-section-uncertainty-pb"
         )
     luminosity = metadata.luminosity_ifb
     if luminosity is not None and not (math.isfinite(luminosity) and luminosity > 0):
         raise MetadataError(
             f"{source}: expected luminosity_ifb > 0, found {luminosity}; "
-            "give the right one by --luminosity-ifb"
+            "give reduce.py the right one by --luminosity-ifb"
         )
     if not (math.isfinite(metadata.sum_of_weights) and metadata.sum_of_weights != 0):
         raise MetadataError(
             f"{source}: expected a finite sum_of_weights other than 0, found {metadata.sum_of_weights}; "
-            "give the right one by --sum-of-weights"
+            "give reduce.py the right one by --sum-of-weights"
         )
     return metadata

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import uproot
 
-from dilepton import metadata
+from dilepton import metadata, rootfile
 from dilepton.errors import AnalysisError
 from dilepton.metadata import SampleMetadata
 
@@ -26,21 +26,15 @@ class Ntuple:
     """One file of one sample's events, and its metadata.
 
     Raises:
-        NtupleError: no ROOT file, no tree `events`, no usable metadata.
+        RootFileError: no ROOT file, or one that is cut off.
+        NtupleError: no tree `events`, no metadata.
+        MetadataError: metadata that can't normalise a sample.
         OSError: the file cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._file = uproot.open(path)
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            raise NtupleError(
-                f"'{path}': expected a ROOT file of the reduction, found something else or a truncated file "
-                f"({_first_line(error)}); make it again with reduce.py"
-            ) from error
+        self._file = rootfile.opened(path, "reduce.py")
         self._tree = self._opened_tree()
         self.metadata = self._read_metadata()
         self.branches = frozenset(self._tree.keys())
@@ -52,7 +46,10 @@ class Ntuple:
                 f"'{self.path}': expected a tree '{TREE}', found {', '.join(sorted(keys)) or 'nothing'}; "
                 "give an ntuple written by reduce.py"
             )
-        return self._file[TREE]
+        try:
+            return self._file[TREE]
+        except Exception as error:
+            raise self._damaged(error) from error
 
     def _read_metadata(self) -> SampleMetadata:
         if "metadata" not in self._file.keys(cycle=False):
@@ -71,11 +68,16 @@ class Ntuple:
         wanted = sorted(set(branches))
         try:
             yield from self._tree.iterate(wanted, step_size=size, library="np")
-        except (ValueError, EOFError, uproot.DeserializationError) as error:
-            raise NtupleError(
-                f"'{self.path}': its events can't be read ({_first_line(error)}); the file is damaged, make "
-                "it again"
-            ) from error
+        except OSError:
+            raise
+        except Exception as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> NtupleError:
+        return NtupleError(
+            f"'{self.path}': expected events that can be read, found the file damaged "
+            f"({rootfile.first_line(error)}); make it again with reduce.py"
+        )
 
 
 class Sample:
@@ -190,7 +192,3 @@ def _together(parts: Sequence[SampleMetadata], paths: Sequence[Path]) -> SampleM
         variation_sums={n: sum(p.variation_sums[n] for p in parts) for n in sorted(names)},
         events=sum(p.events for p in parts),
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -3,6 +3,8 @@
 Used by the workflow's rules, which turn it into jobs; it imports nothing that a workflow engine lacks.
 """
 
+from __future__ import annotations
+
 import hashlib
 import shlex
 from collections.abc import Mapping

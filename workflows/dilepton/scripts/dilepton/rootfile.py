@@ -9,10 +9,47 @@ from pathlib import Path
 import uproot
 
 from dilepton import atomic
+from dilepton.errors import AnalysisError
 
 _IDENTIFIER = uuid.UUID(int=0)
 # ROOT counts years from 1995: its earliest date.
 _DATE = datetime.datetime(1995, 1, 1)
+
+
+class RootFileError(AnalysisError):
+    """A file that is no ROOT file, or not a whole one."""
+
+
+def opened(path: Path, program: str) -> uproot.ReadOnlyDirectory:
+    """Open a file that `program` made.
+
+    Raises:
+        RootFileError: not a ROOT file, or shorter than its header says.
+        OSError: the file can't be read.
+    """
+    found = path.stat().st_size
+    try:
+        directory = uproot.open(path)
+    except OSError:
+        raise
+    except Exception as error:
+        raise RootFileError(
+            f"'{path}': expected a ROOT file of {program}, found something else or a file cut off at {found} "
+            f"bytes ({first_line(error)}); make it again with {program}"
+        ) from error
+    # A reader that needs nothing of the missing end would not notice.
+    whole = directory.file.fEND
+    if found < whole:
+        raise RootFileError(
+            f"'{path}': expected {whole} bytes, as its header says, found {found}: it is cut off; make it "
+            f"again with {program}"
+        )
+    return directory
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an exception says, else its type's name."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @contextmanager

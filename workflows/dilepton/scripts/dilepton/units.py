@@ -1,5 +1,7 @@
 """Quantities with units, as people write them in a configuration: `2 TeV`, `36.1 fb^-1`."""
 
+from __future__ import annotations
+
 import math
 import re
 from dataclasses import dataclass
