@@ -1,5 +1,6 @@
 """The Snakefile: clean by its linters, portable by its rules, clear when it refuses."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -110,6 +111,16 @@ def test_rules_are_portable() -> None:
     assert rules.count('"set -euo pipefail; mkdir -p ') == len(names)
     for forbidden in ("script:", "run:", "wrapper:", "benchmark:", "shadow:", "localrules"):
         assert not re.search(rf"^\s*{forbidden}", rules, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["configuration", "errors", "plan", "units", "__init__"])
+def test_what_the_engine_imports_is_python_3_8(name: str) -> None:
+    """REANA 0.9's own; that of jsonschema is in the environment of Snakemake 7 (tests/machine)."""
+    source = (ROOT / f"workflows/dilepton/scripts/dilepton/{name}.py").read_text("utf-8")
+    tree = ast.parse(source, feature_version=(3, 8))
+    # Without the future import, `str | None` in a signature would be evaluated.
+    assert "from __future__ import annotations" in source or " | " not in source
+    assert not re.search(r"\.remove(pre|suf)fix\(|isinstance\([^()]*\|", source)
 
 
 def test_reana_yaml_sends_every_file_that_the_rules_name() -> None:

@@ -147,7 +147,7 @@ def _resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
         return {}
     while "$ref" in schema:
         target: Any = root
-        for step in schema["$ref"].removeprefix("#/").split("/"):
+        for step in schema["$ref"].split("/")[1:]:
             target = target[step]
         schema = target
     return schema
