@@ -22,7 +22,7 @@ from relance.store import build as building
 from relance.store import registry, squashfs
 from relance.store.build import PipSettings, Store
 from relance.store.builders import all_builders, choose
-from relance.store.images import LocalImage, known
+from relance.store.images import LocalImage, known, write_local
 from relance.store.layout import Layout
 from relance.store.normalise import Image, Settings, assemble
 from relance.store.registry import Reference
@@ -289,6 +289,98 @@ def test_images_that_are_current_are_not_built_again(repository, store, base, tm
     subprocess.run(
         ["podman", "rmi", "--force", first["images"]["small"]["reference"]], capture_output=True, check=True
     )
+
+
+SNAKEFILE = """\
+rule greet:
+    output:
+        "results/greeting.txt",
+    container:
+        "docker://relance/small"
+    shell:
+        "greet > {output}"
+"""
+
+
+@pytest.fixture
+def small_analysis(repository: Path, store: Store, by_podman: LocalImage, tmp_path: Path) -> Path:
+    folder = tmp_path / "analysis"
+    shutil.copytree(repository, folder)
+    write_local(folder, {"small": by_podman})
+    (folder / "Snakefile").write_text(SNAKEFILE, encoding="utf-8")
+    return folder
+
+
+def relance(
+    folder: Path, store: Path, *arguments: str, docker_host: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | {"RELANCE_STORE": str(store)}
+    if docker_host:
+        environment["DOCKER_HOST"] = docker_host
+    return subprocess.run(
+        [sys.executable, "-m", "relance", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_load_gives_a_built_image_to_an_engine_once(small_analysis, store, docker_host, by_podman):
+    host = ["docker", "-H", docker_host]
+    subprocess.run([*host, "rmi", "--force", by_podman.config], capture_output=True, check=False)
+    for loaded in (True, False):
+        done = relance(
+            small_analysis, store.folder, "images", "load", "docker", "--json", docker_host=docker_host
+        )
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == [
+            {"engine": "docker", "name": "small", "config": by_podman.config, "loaded": loaded}
+        ]
+    assert output(*host, "run", "--rm", "--network", "none", by_podman.config) == "bon jour, Genève"
+
+
+def test_load_says_which_engine_does_not_answer(small_analysis, store, tmp_path):
+    nowhere = f"unix://{tmp_path}/none.sock"
+    done = relance(small_analysis, store.folder, "images", "load", "docker", docker_host=nowhere)
+    assert (done.returncode, "found no answer of docker" in done.stderr) == (3, True)
+
+
+def test_load_without_built_images_says_what_to_type(repository, store):
+    done = relance(repository, store.folder, "images", "load")
+    assert (done.returncode, "type 'relance images build'" in done.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("engine", ["podman", "docker"])
+def test_a_run_loads_the_image_that_its_engine_lacks(  # noqa: PLR0917 - fixtures
+    engine, small_analysis, store, docker_host, by_podman, tmp_path
+):
+    command = ["docker", "-H", docker_host] if engine == "docker" else ["podman"]
+    subprocess.run([*command, "rmi", "--force", by_podman.config], capture_output=True, check=False)
+    options = ("run", "--runtime", engine, "--cores", "1")
+
+    elsewhere = relance(small_analysis, tmp_path / "empty", *options, docker_host=docker_host)
+    assert elsewhere.returncode == 3
+    assert "it lacks the image 'small'" in elsewhere.stderr
+    assert "relance images build --force" in elsewhere.stderr
+    assert not (tmp_path / "empty").exists()
+
+    damaged = tmp_path / "damaged"
+    shutil.copytree(store.folder, damaged)
+    layer = max((damaged / "images/blobs/sha256").iterdir(), key=lambda path: path.stat().st_size)
+    with layer.open("r+b") as stream:
+        stream.seek(100_000)
+        stream.write(b"tampered")
+    refused = relance(small_analysis, damaged, *options, docker_host=docker_host)
+    assert (refused.returncode, "is damaged" in refused.stderr) == (3, True)
+
+    done = relance(small_analysis, store.folder, *options, docker_host=docker_host)
+    assert done.returncode == 0, done.stderr
+    assert f"loading the image 'small' into {engine.capitalize()} (once)" in done.stderr
+    assert (small_analysis / "results/greeting.txt").read_text("utf-8") == "bon jour, Genève\n"
+    again = relance(small_analysis, store.folder, *options, docker_host=docker_host)
+    assert (again.returncode, "loading" in again.stderr) == (0, False)
 
 
 @pytest.fixture(scope="module")

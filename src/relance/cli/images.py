@@ -12,10 +12,12 @@ from pathlib import Path
 
 import click
 
+from relance.cli import places
 from relance.cli.display import duration
+from relance.errors import MissingPartError
 from relance.store import base as bases
 from relance.store import build as building
-from relance.store import builders, registry, squashfs
+from relance.store import builders, loading, registry, squashfs
 from relance.store import images as known_images
 from relance.store.build import PipSettings, Plan, Store
 from relance.store.images import LocalImage, PublishedImage
@@ -83,7 +85,7 @@ def build(  # noqa: PLR0917 - click passes each by name
     built: list[str] = []
     if todo:
         chosen = builders.choose(builder, builders.all_builders())
-        store = Store(_store_folder())
+        store = Store(places.store(os.environ))
         pip = _pip_settings()
         for plan in todo:
             started = time.monotonic()
@@ -129,6 +131,42 @@ def list_(repository: Path, as_json: bool) -> None:
 
 
 @images.command()
+@click.argument(
+    "engines",
+    metavar="[podman|docker]...",
+    nargs=-1,
+    type=click.Choice([engine.name for engine in builders.loading_engines()]),
+)
+@_DIRECTORY
+@_JSON
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def load(engines: tuple[str, ...], repository: Path, as_json: bool, quiet: bool) -> None:
+    """Give the images built here to Podman, Docker, or every one of them that answers.
+
+    The engine that built an image has it already, and 'relance run' loads what is missing by itself.
+    Apptainer runs images from their files.
+    """
+    say = _speaker(quiet)
+    local = known_images.known(repository).local
+    if not local:
+        raise MissingPartError(
+            "no image can be loaded",
+            expected=f"images in {repository / known_images.LOCAL}",
+            found="none",
+            next_step="type 'relance images build'",
+        )
+    rows: list[dict[str, object]] = []
+    store = Store(places.store(os.environ))
+    for engine in loading.answering(engines, builders.loading_engines()):
+        for name, image in sorted(local.items()):
+            new = loading.load(store.images, image, engine)
+            say(f"{engine.name} {'has now' if new else 'had already'} {name}, {image.config}")
+            rows.append({"engine": engine.name, "name": name, "config": image.config, "loaded": new})
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+
+
+@images.command()
 @click.argument("references", metavar="[NAME=REF]...", nargs=-1)
 @_DIRECTORY
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
@@ -139,7 +177,7 @@ def lock(references: tuple[str, ...], repository: Path, quiet: bool) -> None:
     are not named keep their entry.
     """
     say = _speaker(quiet)
-    store = Store(_store_folder())
+    store = Store(places.store(os.environ))
     pinned = dict(known_images.known(repository).published)
     for text in references:
         name, _, reference_text = text.partition("=")
@@ -218,14 +256,6 @@ def _speaker(quiet: bool) -> Callable[[str], None]:
 
 def _indented(say: Callable[[str], None]) -> Callable[[str], None]:
     return lambda text: say(f"  {text}") if text.strip() else None
-
-
-def _store_folder() -> Path:
-    chosen = os.environ.get("RELANCE_STORE")
-    if chosen:
-        return Path(chosen).absolute()
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "relance"
 
 
 def _pip_settings() -> PipSettings:

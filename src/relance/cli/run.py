@@ -10,11 +10,12 @@ from pathlib import Path
 
 import click
 
-from relance.cli import display, signals, values
+from relance.cli import display, places, signals, values
 from relance.engines import local
 from relance.engines.base import Watch
 from relance.errors import AnalysisError, ExitCode
 from relance.model import RunRequest, RunResult, RunStatus, RuntimeKind, StepProgress
+from relance.store.build import Store
 
 _LAST_LINES = 20
 _MOST_RESULTS = 12
@@ -94,7 +95,8 @@ def run(  # noqa: PLR0917 - click passes each by name
             analysis,
             RuntimeKind(runtime) if runtime else None,
             outer=os.environ,
-            cache=Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"),
+            cache=places.cache(os.environ),
+            store=Store(places.store(os.environ)),
             say=say,
             make=not dry_run,
         )

@@ -18,6 +18,9 @@ from relance.engines.base import Capabilities, Watch
 from relance.engines.progress import EventFile, Progress, Tracker
 from relance.errors import InputError
 from relance.model import ImageRef, RunRequest, RunResult, RunStatus, Runtime, RuntimeKind, StepProgress
+from relance.store import builders, loading
+from relance.store import images as store_images
+from relance.store.build import Store
 
 _WHERE = re.compile(r'^\w+ in file "(?P<file>.+)", line (?P<line>\d+):\n')
 _FRAME = re.compile(r'\n  File ".+", line \d+, in .+')
@@ -166,6 +169,7 @@ def prepare(
     *,
     outer: Mapping[str, str],
     cache: Path,
+    store: Store,
     say: Callable[[str], None],
     make: bool = True,
 ) -> LocalEngine:
@@ -176,8 +180,9 @@ def prepare(
         wanted: the runtime to use, or None for the best that works.
         outer: environment variables of the caller.
         cache: folder for environments if the analysis's own can't be written to.
+        store: where images were built; Podman and Docker are given from there what they lack.
         say: told what is done in place of something better, and what takes long.
-        make: whether locked environments are really made (a dry run needs none).
+        make: whether images are really loaded and environments made (a dry run needs none).
 
     Raises:
         InputError: there is no Snakefile.
@@ -185,7 +190,8 @@ def prepare(
     """
     snakemake.snakefile(analysis)
     known = images.of_analysis(analysis)
-    runtime, absences = runtimes.choose(wanted, known)
+    supply = _supplier(analysis, store, say) if make else _nothing
+    runtime, absences = runtimes.choose(wanted, lambda kind: runtimes.find(kind, known, supply))
     for absence in absences:
         say(f"{absence.kind} can't be used: {absence.reason}; {absence.remedy}")
     locked = environments.of_analysis(analysis, environments.root_for(analysis, cache))
@@ -195,6 +201,22 @@ def prepare(
         for environment in locked if make else ():
             environments.make(environment, say)
     return LocalEngine(runtime, known, locked, outer)
+
+
+def _supplier(analysis: Path, store: Store, say: Callable[[str], None]) -> runtimes.Supply:
+    built = store_images.known(analysis).local
+    engines = {engine.name: engine for engine in builders.loading_engines()}
+
+    def supply(kind: RuntimeKind, image: ImageRef) -> None:
+        local = built[image.name]
+        say(f"loading the image '{image.name}' into {kind.capitalize()} (once)")
+        loading.load(store.images, local, engines[kind.value])
+
+    return supply
+
+
+def _nothing(_kind: RuntimeKind, _image: ImageRef) -> None:
+    """Load nothing."""
 
 
 def _new_folder(analysis: Path) -> snakemake.RunFolder:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from relance.errors import MissingPartError
+from relance.errors import MissingPartError, RelanceError
 from relance.model import ImageRef, Runtime, RuntimeKind
 
 _PATIENCE = 20.0  # seconds; an engine that needs longer to say its version doesn't work
@@ -31,6 +31,9 @@ class Absence:
 
 Ask = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 
+Supply = Callable[[RuntimeKind, ImageRef], None]
+"""Gives Podman or Docker a built image that it lacks; raises a RelanceError if that can't be done."""
+
 
 def ask(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run a short command and return what it said; exit status 127 if it is not there or hangs."""
@@ -44,20 +47,19 @@ def ask(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 127, "", str(error))
 
 
-def find(kind: RuntimeKind, images: Sequence[ImageRef], ask: Ask = ask) -> Runtime | Absence:
-    """Try one runtime: does it answer, can it run, and does it have every image of the analysis?"""
+def find(kind: RuntimeKind, images: Sequence[ImageRef], supply: Supply, ask: Ask = ask) -> Runtime | Absence:
+    """Try one runtime: does it answer, can it run, and can it be given every image of the analysis?"""
     if kind is RuntimeKind.PLAIN:
         return Runtime(kind, "")
     found = _FINDERS[kind](ask)
     if isinstance(found, Absence):
         return found
-    return _lacking_images(found, images, ask) or found
+    return _lacking_images(found, images, supply, ask) or found
 
 
 def choose(
     wanted: RuntimeKind | None,
-    images: Sequence[ImageRef],
-    find: Callable[[RuntimeKind, Sequence[ImageRef]], Runtime | Absence] = find,
+    find: Callable[[RuntimeKind], Runtime | Absence],
 ) -> tuple[Runtime, tuple[Absence, ...]]:
     """Return the runtime to use and the ones before it that can't be used.
 
@@ -67,7 +69,7 @@ def choose(
         MissingPartError: the wanted runtime can't be used; its next step says how to get it.
     """
     if wanted is not None:
-        found = find(wanted, images)
+        found = find(wanted)
         if isinstance(found, Absence):
             raise MissingPartError(
                 f"runtime '{wanted}' can't be used",
@@ -78,7 +80,7 @@ def choose(
         return found, ()
     absences: list[Absence] = []
     for kind in RuntimeKind:
-        found = find(kind, images)
+        found = find(kind)
         if isinstance(found, Runtime):
             return found, tuple(absences)
         absences.append(found)
@@ -124,7 +126,7 @@ def _absence(kind: RuntimeKind, answer: subprocess.CompletedProcess[str]) -> Abs
     return Absence(kind, lines[-1].strip() if lines else "no answer", HOW_TO_GET[kind])
 
 
-def _lacking_images(runtime: Runtime, images: Sequence[ImageRef], ask: Ask) -> Absence | None:
+def _lacking_images(runtime: Runtime, images: Sequence[ImageRef], supply: Supply, ask: Ask) -> Absence | None:
     """Say why the runtime can't run the images of the analysis; images from a registry are its own matter."""
     unbuilt = [image.name for image in images if image.config is None and len(image.written) == 1]
     if unbuilt:
@@ -135,11 +137,11 @@ def _lacking_images(runtime: Runtime, images: Sequence[ImageRef], ask: Ask) -> A
     for image in built:
         answer = ask([runtime.kind.value, "image", "inspect", "--format", "{{.Id}}", str(image.config)])
         if answer.returncode != 0:
-            return Absence(
-                runtime.kind,
-                f"the image '{image.name}' ({image.config}) isn't in {runtime.kind.capitalize()}",
-                "type 'relance images build'",
-            )
+            try:
+                supply(runtime.kind, image)
+            except RelanceError as error:
+                reason = f"it lacks the image '{image.name}': {error.subject}: found {error.found}"
+                return Absence(runtime.kind, reason, error.next_step)
     return None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from relance.model import Digest
 from relance.store.builder import GUEST, Context, archived, base_reference, script
 from relance.store.layout import Layout
 from relance.store.normalise import Image, open_layers
@@ -48,6 +49,10 @@ class Apptainer:
             with ExitStack() as stack, tarfile.open(rootfs, "w", format=tarfile.PAX_FORMAT) as tar:
                 owned = _owners(flatten(open_layers(layout, base, stack)))
                 tar.add(sandbox, arcname=".", filter=owned)
+
+    def has(self, image: Digest) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Say yes: Apptainer runs a runtime image from its file."""
+        return True
 
     def load(self, layout: Layout, image: Image, reference: str) -> None:
         """Do nothing: Apptainer runs a runtime image from its file."""

@@ -40,8 +40,13 @@ class Store:
 
     @property
     def layout(self) -> Layout:
-        """The images, with shared layers once."""
-        return Layout(self.folder / "images")
+        """The images, with shared layers once; the folder is made where there is none."""
+        return Layout(self.images)
+
+    @property
+    def images(self) -> Path:
+        """Folder of the layout."""
+        return self.folder / "images"
 
     @property
     def runtime(self) -> Path:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from relance.model import Digest
 from relance.store import archive
 from relance.store.layout import Layout
 from relance.store.normalise import Image
@@ -57,8 +58,17 @@ class Builder(Protocol):
         """
         ...
 
+    def has(self, image: Digest) -> bool:
+        """Tell whether the program can run an image, known by its configuration's digest."""
+        ...
+
     def load(self, layout: Layout, image: Image, reference: str) -> None:
-        """Give an image to the program, so that it can run it; does nothing where it has it."""
+        """Give an image to the program, so that it can run it; does nothing where it has it.
+
+        Raises:
+            InputError: a blob of the image is missing or damaged.
+            AnalysisError: the program did not take it.
+        """
         ...
 
 
@@ -93,9 +103,9 @@ def archived(layout: Layout, image: Image, reference: str) -> Iterator[Path]:
 
 def base_reference(base: Image) -> str:
     """Return the name under which engines get a base."""
-    return f"localhost/relance/base:{image_id(base)[:12]}"
+    return f"localhost/relance/base:{image_id(base.config.digest)[:12]}"
 
 
-def image_id(image: Image) -> str:
-    """Return the hexadecimal digits by which Podman and Docker know an image."""
-    return image.config.digest.removeprefix("sha256:")
+def image_id(config: Digest) -> str:
+    """Return the hexadecimal digits by which Podman knows an image."""
+    return config.removeprefix("sha256:")

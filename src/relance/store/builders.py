@@ -13,7 +13,12 @@ from relance.store.podman import Podman
 
 def all_builders() -> tuple[Builder, ...]:
     """Return the builders in the order of preference."""
-    return (Podman(), Docker(), Apptainer())
+    return (*loading_engines(), Apptainer())
+
+
+def loading_engines() -> tuple[Builder, ...]:
+    """Return the engines that keep images of their own, which an image must be loaded into."""
+    return (Podman(), Docker())
 
 
 def choose(name: str, builders: Sequence[Builder]) -> Builder:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tarfile
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import cast
@@ -11,6 +10,7 @@ from typing import cast
 import docker
 from docker.errors import DockerException, ImageNotFound
 
+from relance.model import Digest
 from relance.store.builder import GUEST, Context, archived, base_reference, owned_by_root, script
 from relance.store.layout import Layout
 from relance.store.normalise import Image
@@ -68,13 +68,28 @@ class Docker:
         finally:
             client.close()
 
+    def has(self, image: Digest) -> bool:
+        """Tell whether the daemon has an image."""
+        try:
+            client = docker.from_env(timeout=60)
+        except DockerException as error:
+            raise failure("docker", 1, [str(error)]) from error
+        try:
+            client.images.get(image)
+        except ImageNotFound:
+            return False
+        except DockerException as error:
+            raise failure("docker", 1, [str(error)]) from error
+        finally:
+            client.close()
+        return True
+
     def load(self, layout: Layout, image: Image, reference: str) -> None:
         """Load an image through the daemon, unless it has it."""
+        if self.has(image.config.digest):
+            return
         client = docker.from_env(timeout=600)
         try:
-            with suppress(ImageNotFound):
-                client.images.get(image.config.digest)
-                return
             with archived(layout, image, reference) as path, path.open("rb") as stream:
                 client.images.load(stream)
         except DockerException as error:

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from relance.model import Digest
 from relance.store.builder import GUEST, Context, archived, base_reference, image_id
 from relance.store.layout import Layout
 from relance.store.normalise import Image
@@ -37,7 +38,12 @@ class Podman:
             "chroot",
         ]
         command += ["--network", "host"]
-        command += ["--build-arg", f"BASE={image_id(base)}", "--volume", f"{context.offered}:{GUEST}"]
+        command += [
+            "--build-arg",
+            f"BASE={image_id(base.config.digest)}",
+            "--volume",
+            f"{context.offered}:{GUEST}",
+        ]
         for name, value in context.environment.items():
             command += ["--env", f"{name}={value}"]
         with tempfile.TemporaryDirectory() as folder:
@@ -54,9 +60,13 @@ class Podman:
                 succeeds(["podman", "rm", "--force", container])
             succeeds(["podman", "rmi", "--force", built])
 
+    def has(self, image: Digest) -> bool:
+        """Tell whether Podman has an image."""
+        return succeeds(["podman", "image", "exists", image_id(image)])
+
     def load(self, layout: Layout, image: Image, reference: str) -> None:
         """Load an image with `podman load`, unless Podman has it."""
-        if succeeds(["podman", "image", "exists", image_id(image)]):
+        if self.has(image.config.digest):
             return
         with archived(layout, image, reference) as path:
             run(["podman", "load", "--quiet", "--input", str(path)], _ignore, "podman load")

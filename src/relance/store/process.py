@@ -59,5 +59,5 @@ def failure(what: str, status: int, last: Sequence[str]) -> AnalysisError:
         f"{what} failed",
         expected="it to end well",
         found=f"exit status {status}: {' / '.join(line for line in last if line) or 'it said nothing'}",
-        next_step="mend what it says and run 'relance images build' again",
+        next_step="mend what it says and type the same command again",
     )
