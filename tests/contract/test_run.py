@@ -101,6 +101,20 @@ def test_a_run_stopped_while_it_makes_an_environment_makes_it_anew_next_time(toy
     assert list(toy.folder.glob(".envs/*/relance-complete"))
 
 
+def test_a_killed_relance_takes_its_workflow_with_it(toy: Relance) -> None:
+    half = toy.folder / "results" / "greeting.txt"
+    with toy.start("run", "--runtime", "plain", "--set", "pause=60") as running:
+        wait_for(half, running)
+        below = psutil.Process(running.pid).children(recursive=True)
+        running.kill()
+        running.communicate(timeout=10)
+    assert len(below) >= 3  # Snakemake, its job, what watches over them
+    _, alive = psutil.wait_procs(below, timeout=30)
+    assert alive == []
+    again = toy("run", "--runtime", "plain", "-q")
+    assert (again.returncode, again.stderr, half.read_text()) == (0, "", "hello\nhello\n")
+
+
 def test_a_lock_that_a_killed_run_left_is_explained(toy: Relance) -> None:
     with toy.start("run", "--runtime", "plain", "--set", "pause=30") as running:
         wait_for(toy.folder / "results" / "greeting.txt", running)

@@ -6,11 +6,29 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 _BEAT = 0.1  # seconds between two looks
+
+# Reads the group's number, then waits: a line means that the run ended in order, the end of the input that
+# relance was killed. The arguments are the patience after SIGINT and after SIGTERM in tenths of a second.
+_WATCHDOG = """
+read -r group || exit 0
+read -r _ && exit 0
+for signal in INT TERM KILL; do
+    kill -s "$signal" -- "-$group" 2>/dev/null || exit 0
+    left=${1:-0}; shift
+    while [ "$left" -gt 0 ]; do
+        kill -s 0 -- "-$group" 2>/dev/null || exit 0
+        sleep 0.1
+        left=$((left - 1))
+    done
+done
+"""
 
 
 @dataclass(frozen=True)
@@ -48,9 +66,10 @@ def run(
     """Run a command to its end, calling `beat` ten times a second and `stop` to learn whether to end it.
 
     The command is the leader of a process group of its own: a signal for it reaches every job at once, as
-    Ctrl-C in a terminal would, and no other signal of the terminal does.
+    Ctrl-C in a terminal would, and no other signal of the terminal does. When this process is killed, the
+    command is ended in the same way.
     """
-    with console.open("ab") as output:
+    with _watchdog(patience) as tell, console.open("ab") as output:
         child = subprocess.Popen(
             command,
             cwd=folder,
@@ -60,6 +79,22 @@ def run(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        tell(str(child.pid))
+        asked, last_word = _attend(child, beat, stop, patience)
+        tell("the end")
+    if asked is not None:
+        _signal_group(child.pid, signal.SIGTERM)  # whatever a job left behind
+    beat()
+    return Ending(child.returncode, asked, last_word is signal.SIGKILL)
+
+
+def _attend(
+    child: subprocess.Popen[bytes],
+    beat: Callable[[], None],
+    stop: Callable[[], signal.Signals | None],
+    patience: Patience,
+) -> tuple[signal.Signals | None, signal.Signals | None]:
+    """Wait for the end; return what the caller asked to stop with and the last signal sent."""
     asked: signal.Signals | None = None
     last_word: signal.Signals | None = None
     deadline = 0.0
@@ -76,10 +111,28 @@ def run(
         _signal_group(child.pid, signal.SIGKILL)
         child.wait()
         raise
-    if asked is not None:
-        _signal_group(child.pid, signal.SIGTERM)  # whatever a job left behind
-    beat()
-    return Ending(child.returncode, asked, last_word is signal.SIGKILL)
+    return asked, last_word
+
+
+@contextmanager
+def _watchdog(patience: Patience) -> Iterator[Callable[[str], None]]:
+    """Start a process that outlives this one if this one is killed; give a function that tells it a line."""
+    tenths = [str(round(10 * seconds)) for seconds in (patience.interrupt, patience.terminate)]
+    with subprocess.Popen(
+        ["/bin/sh", "-c", _WATCHDOG, "relance-watchdog", *tenths],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as guard:
+
+        def tell(line: str) -> None:
+            stream = cast(IO[bytes], guard.stdin)
+            with suppress(BrokenPipeError):  # killed by someone: the run goes on without it
+                stream.write(f"{line}\n".encode())
+                stream.flush()
+
+        yield tell
 
 
 def _next_signal(last: signal.Signals | None, patience: Patience) -> tuple[signal.Signals, float]:
