@@ -241,6 +241,7 @@ def test_reweighting_starts_from_the_densities_and_couplings_that_pythia_used() 
     ("variation", "settings"),
     [
         ("pdf_CTEQ6L1", ("PDF:pSet = 8",)),
+        ("pdf_NNPDF31_nnlo_as_0118_luxqed", ("PDF:pSet = 20",)),
         ("muF_2", ("SigmaProcess:factorMultFac = 4",)),
         ("muR_0.5", ("SigmaProcess:renormMultFac = 0.25",)),
     ],
