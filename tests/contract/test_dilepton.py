@@ -21,20 +21,26 @@ LIMIT = "results/tiny/fit/result.json"
 
 
 @pytest.fixture(scope="session")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Copies what a clone has, with the images built on this machine and shared plain environments."""
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a clone has, with the images built on this machine, as it is when the tests begin."""
+    folder = tmp_path_factory.mktemp("original")
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / part)
     (ROOT / ".envs").mkdir(exist_ok=True)
+    (folder / ".envs").symlink_to(ROOT / ".envs")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clone(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Copies the original, for a run of its own."""
 
     def copy(name: str) -> Path:
-        folder = tmp_path_factory.mktemp(name)
-        for part in PARTS:
-            source = ROOT / part
-            if source.is_dir():
-                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, folder / part)
-        (folder / ".envs").symlink_to(ROOT / ".envs")
-        return folder
+        return Path(shutil.copytree(original, tmp_path_factory.mktemp(name) / "clone", symlinks=True))
 
     return copy
 
