@@ -91,19 +91,6 @@ def statistical(analysis: Analysis, made: Templates, data: Counts) -> Statistica
     return Statistical.of(workspace.build(analysis, made, data).fitted)
 
 
-def refitted(model: Statistical, data: Counts) -> Statistical:
-    """The same model with other data, which saves building it again."""
-    fresh = [value for name in model.model.config.channels for value in data[name]]
-    other = Statistical(
-        model.model,
-        fresh + list(model.model.config.auxdata),
-        model.likelihood,
-        inference.CheckedOptimizer(model.likelihood),
-    )
-    pyhf.set_backend("numpy", other.optimizer)
-    return other
-
-
 def signal_only(analysis: Analysis, *names: str) -> Analysis:
     """The analysis with these regions alone fitted and its ttbar from simulation: a small model."""
     kept = tuple(replace(r, fitted=r.name in names) for r in analysis.regions)
@@ -188,7 +175,7 @@ def test_pulls_of_background_only_toys_are_compatible_with_zero(files: Files, fu
     expected = expectation(ANALYSIS, files.templates(ANALYSIS))
     pulls = []
     for seed in range(40):
-        fit = inference.background_only(refitted(full, toys(expected, 1000 + seed)))
+        fit = inference.background_only(full.observing(toys(expected, 1000 + seed)))
         pulls.append([p.pull for p in fit.parameters if p.pull is not None])
     found = np.array(pulls)
     width = np.maximum(found.std(axis=0, ddof=1), 0.02)
@@ -222,7 +209,7 @@ def test_an_injected_signal_is_found_at_its_strength(files: Files, full: Statist
     """Ten pseudo-datasets of strength 0.5: each is within 4 errors, their mean within 4/√10 of one."""
     deviations = []
     for seed in range(10):
-        fit = inference.with_signal(refitted(full, drawn(files, seed, 0.5)))
+        fit = inference.with_signal(full.observing(drawn(files, seed, 0.5)))
         assert fit.strength.uncertainty is not None
         deviations.append((fit.strength.value - 0.5) / fit.strength.uncertainty)
     assert max(map(abs, deviations)) < 4
@@ -238,7 +225,7 @@ def test_the_observed_limit_of_most_toys_lies_within_two_sigma(files: Files) -> 
     model = statistical(analysis, made, expected)
     inside = 0
     for seed in range(20):
-        limits = inference.upper_limits(refitted(model, toys(expected, 2000 + seed)), analysis.fit)
+        limits = inference.upper_limits(model.observing(toys(expected, 2000 + seed)), analysis.fit)
         low, high = limits.expected[0], limits.expected[4]
         assert limits.observed is not None
         assert low is not None

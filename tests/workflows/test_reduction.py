@@ -18,7 +18,6 @@ import pytest
 import pythia8mc
 import uproot
 import zstandard
-from conftest import ANALYSIS, DETECTOR, Generate, Program, Refusal
 from eventfile import (
     B_MESON,
     ELECTRON,
@@ -34,9 +33,8 @@ from eventfile import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from iminuit import Minuit
-from scipy import integrate
 
+from conftest import ANALYSIS, DETECTOR, Generate, Program, Refusal
 from dilepton import detector, hardprocess, hepmcreader, reduction, slimming
 from dilepton.detector import Detector
 from dilepton.errors import AnalysisError
@@ -520,51 +518,6 @@ def _whole(number: int, record: ak.Record) -> pyhepmc.GenEvent:
     section.set_cross_section(1.0, 0.1)
     event.cross_section = section
     return event
-
-
-# --- the Z peak --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.physics
-def test_the_fitted_z_peak_of_dressed_leptons_lies_at_the_z_mass(generate: Generate, tmp_path: Path) -> None:
-    """Within 3σ of its statistics and 0.2 GeV of 91.19 GeV.
-
-    The density is the lowest order's: a Breit–Wigner with Γ = 2.495 GeV, running with the mass as in the
-    generator, times a power of the mass for the parton luminosities, plus a γ* continuum falling as the same
-    power; interference changes sign at the pole and is small for the small vector couplings of leptons.
-    The window of ±6 GeV leaves out most of the tail of pairs that lost a photon at a large angle. Mass, power
-    and continuum are free.
-    """
-    source = generate("drell_yan", "--mass-range", 60, 120, "--variations", "none", events=5000, seed=11)
-    output = tmp_path / "z.root"
-    reduction.reduce(source, output, detector.load(DETECTOR), sample="z", seed=1, overrides=Overrides())
-    rows = Reduced(output)
-    masses = rows["mll_dressed"]
-    masses = masses[(rows["charge_product"] < 0) & (np.abs(masses - 91.19) < 6)]
-    fit = _fit_peak(masses)
-    assert fit.valid
-    assert len(masses) > 1200
-    assert fit.errors["peak"] < 0.066
-    assert abs(fit.values["peak"] - 91.19) < min(3 * fit.errors["peak"], 0.2)
-
-
-def _fit_peak(masses: np.ndarray) -> Minuit:
-    grid = np.linspace(91.19 - 6, 91.19 + 6, 1201)
-    width = 2.495
-
-    def shape(m: np.ndarray, peak: float, power: float, continuum: float) -> np.ndarray:
-        line = m**2 * width**2 / ((m**2 - peak**2) ** 2 + (m**2 * width / peak) ** 2)
-        return (line + continuum) * (m / 91.19) ** -power
-
-    def cost(peak: float, power: float, continuum: float) -> float:
-        total = integrate.simpson(shape(grid, peak, power, continuum), x=grid)
-        return float(-2 * np.sum(np.log(shape(masses, peak, power, continuum) / total)))
-
-    fit = Minuit(cost, peak=91.0, power=3.0, continuum=0.02)
-    fit.errordef = Minuit.LEAST_SQUARES
-    fit.limits["continuum"] = (0, 0.5)
-    fit.limits["power"] = (-30, 40)
-    return fit.migrad()
 
 
 # --- bad input ---------------------------------------------------------------------------------------------

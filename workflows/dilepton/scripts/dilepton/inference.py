@@ -130,6 +130,16 @@ class Statistical:
         likelihood = Likelihood(model)
         return cls(model, opened.data(model), likelihood, CheckedOptimizer(likelihood))
 
+    def observing(self, counts: Mapping[str, np.ndarray]) -> "Statistical":
+        """Give the same model with other data, without building it again; `counts` by region, (bins,)."""
+        data = [float(value) for name in self.model.config.channels for value in counts[name]]
+        return Statistical(
+            self.model,
+            data + list(self.model.config.auxdata),
+            self.likelihood,
+            CheckedOptimizer(self.likelihood),
+        )
+
 
 def infer(statistical: Statistical, settings: FitSettings) -> Inference:
     """Run all fits and tests.
@@ -145,7 +155,7 @@ def infer(statistical: Statistical, settings: FitSettings) -> Inference:
     return Inference(
         background,
         free,
-        _goodness(statistical, background),
+        goodness(statistical, background),
         Discovery(p_value, _significance(p_value), expected, _significance(expected)),
         tester(1.0) if settings.strength_high >= 1 else tester(settings.strength_high),
         limits,
@@ -246,7 +256,8 @@ def _parameter(
     )
 
 
-def _goodness(statistical: Statistical, fit: Fit) -> Goodness:
+def goodness(statistical: Statistical, fit: Fit) -> Goodness:
+    """Compare a background-only fit with the data it was made from."""
     problem, _ = _problem(statistical, 0.0)
     observed = problem.observed
     seen = observed > 0

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 NOMINAL = "nominal"
 
 # Pythia's numbers of its internal proton densities (Pythia manual, PDF Selection).
-# NNPDF3.1 enters by its NNLO densities. Its lowest-order ones (17, 18) absorb higher orders: at 1 to 2 TeV they
-# make Drell–Yan and Z′ 1.3 times the nominal cross-section and 1.1 to 1.2 times that of the same group's NNLO,
-# which the k-factors would put in a second time. Weights of a 2 TeV Z′ spread by 0.35 all the same: from rare
-# pairs of sea quarks, which hardly move its acceptance.
+# NNPDF3.1 enters by its NNLO densities. Its lowest-order ones (17, 18) absorb higher orders: at 1 to 2 TeV
+# they make Drell–Yan and Z′ 1.3 times the nominal cross-section and 1.1 to 1.2 times that of the same group's
+# NNLO, which the k-factors would put in a second time. Weights of a 2 TeV Z′ spread by 0.35 all the same, by
+# rare pairs of sea quarks that hardly move its acceptance.
 PDF_SETS: Mapping[str, str] = {
     "pdf_CTEQ6L1": "8",
     "pdf_MSTW2008lo": "5",
