@@ -42,6 +42,8 @@ class Runtime:
     version: str
     rootless: bool = False
     """Whether the engine runs without root's rights (Podman only)."""
+    remark: str = ""
+    """What a user should know of how it works here, if anything."""
 
 
 class StepState(StrEnum):

@@ -194,6 +194,8 @@ def prepare(
     runtime, absences = runtimes.choose(wanted, lambda kind: runtimes.find(kind, known, supply))
     for absence in absences:
         say(f"{absence.kind} can't be used: {absence.reason}; {absence.remedy}")
+    if runtime.remark:
+        say(f"{runtime.kind}: {runtime.remark}")
     locked = environments.of_analysis(analysis, environments.root_for(analysis, cache))
     if runtime.kind is RuntimeKind.PLAIN:
         if wanted is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from relance.errors import MissingPartError, RelanceError
@@ -18,6 +19,14 @@ HOW_TO_GET = {
     RuntimeKind.PODMAN: "install it (package 'podman') or leave --runtime out",
     RuntimeKind.DOCKER: "install it (docs.docker.com), start its service, or leave --runtime out",
 }
+
+
+BUILD = "type 'relance images build'"
+
+_UNPACKS = (
+    "it may not mount images here and unpacks one for every step, which takes seconds and space in /tmp; "
+    "squashfuse and the right to use /dev/fuse mend that"
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,8 @@ def find(kind: RuntimeKind, images: Sequence[ImageRef], supply: Supply, ask: Ask
     found = _FINDERS[kind](ask)
     if isinstance(found, Absence):
         return found
+    if kind is RuntimeKind.APPTAINER:
+        return _with_images(found, images, ask)
     return _lacking_images(found, images, supply, ask) or found
 
 
@@ -126,35 +137,48 @@ def _absence(kind: RuntimeKind, answer: subprocess.CompletedProcess[str]) -> Abs
     return Absence(kind, lines[-1].strip() if lines else "no answer", HOW_TO_GET[kind])
 
 
-def _lacking_images(runtime: Runtime, images: Sequence[ImageRef], supply: Supply, ask: Ask) -> Absence | None:
-    """Say why the runtime can't run the images of the analysis; images from a registry are its own matter."""
+def _unbuilt(kind: RuntimeKind, images: Sequence[ImageRef]) -> Absence | None:
+    """Say which images are neither built nor published; those of a registry are the engine's own matter."""
     unbuilt = [image.name for image in images if image.config is None and len(image.written) == 1]
-    if unbuilt:
-        return Absence(runtime.kind, f"no image for {', '.join(unbuilt)}", "type 'relance images build'")
-    built = [image for image in images if image.config is not None]
-    if runtime.kind is RuntimeKind.APPTAINER:
-        return _apptainer_trial(built, ask)
-    for image in built:
-        answer = ask([runtime.kind.value, "image", "inspect", "--format", "{{.Id}}", str(image.config)])
+    return Absence(kind, f"no image for {', '.join(unbuilt)}", BUILD) if unbuilt else None
+
+
+def _lacking_images(runtime: Runtime, images: Sequence[ImageRef], supply: Supply, ask: Ask) -> Absence | None:
+    """Give the engine the images that it lacks; say why, if that can't be done."""
+    kind = runtime.kind
+    absence = _unbuilt(kind, images)
+    if absence is not None:
+        return absence
+    for image in images:
+        if image.config is None:
+            continue
+        answer = ask([kind.value, "image", "inspect", "--format", "{{.Id}}", str(image.config)])
         if answer.returncode != 0:
             try:
-                supply(runtime.kind, image)
+                supply(kind, image)
             except RelanceError as error:
                 reason = f"it lacks the image '{image.name}': {error.subject}: found {error.found}"
-                return Absence(runtime.kind, reason, error.next_step)
+                return Absence(kind, reason, error.next_step)
     return None
 
 
-def _apptainer_trial(built: Sequence[ImageRef], ask: Ask) -> Absence | None:
-    kind = RuntimeKind.APPTAINER
-    for image in built:
-        if image.runtime_path is None or not image.runtime_path.exists():
-            return Absence(kind, f"{image.runtime_path} is missing", "type 'relance images build'")
+def _with_images(runtime: Runtime, images: Sequence[ImageRef], ask: Ask) -> Runtime | Absence:
+    """Try whether Apptainer runs the images that were built here."""
+    kind = runtime.kind
+    absence = _unbuilt(kind, images)
+    if absence is not None:
+        return absence
+    built = [image.runtime_path for image in images if image.runtime_path is not None]
+    for path in built:
+        if not os.access(path, os.R_OK):
+            return Absence(kind, f"{path} is missing, or closed to you", BUILD)
     if not built:
-        return None
+        return runtime
     # An ordinary user may have the program but not the right to mount an image: only a trial tells.
-    trial = ask(["apptainer", "exec", "--containall", str(built[0].runtime_path), "bash", "-c", ":"])
-    if trial.returncode == 0:
-        return None
-    said = _absence(kind, trial).reason
-    return Absence(kind, f"it can't run an image: {said}", "see apptainer.org/docs/admin for user namespaces")
+    trial = ask(["apptainer", "exec", "--containall", str(built[0]), "bash", "-c", ":"])
+    if trial.returncode != 0:
+        said = _absence(kind, trial).reason
+        return Absence(
+            kind, f"it can't run an image: {said}", "see apptainer.org/docs/admin for user namespaces"
+        )
+    return replace(runtime, remark=_UNPACKS if "temporary sandbox" in trial.stderr else "")

@@ -39,6 +39,13 @@ def test_apptainer_counts_only_if_it_can_run_an_image() -> None:
     assert "no /dev/fuse" in found.reason
 
 
+def test_an_apptainer_that_unpacks_images_works_and_says_so() -> None:
+    slow = machine(apptainer=(0, "v 1.4.5"), apptainer_exec=(0, "INFO: Converting SIF to temporary sandbox"))
+    found = runtimes.find(RuntimeKind.APPTAINER, [BUILT], supply, slow)
+    assert isinstance(found, Runtime)
+    assert "unpacks one for every step" in found.remark
+
+
 @pytest.mark.parametrize(("said", "rootless"), [("4.3.1 true", True), ("5.0.0 false", False)])
 def test_podman_tells_whether_it_is_rootless(said: str, rootless: bool) -> None:
     found = runtimes.find(RuntimeKind.PODMAN, [], supply, machine(podman=(0, said)))
