@@ -58,7 +58,7 @@ class Lines:
             if before is step.state:
                 continue
             self._shown[key] = step.state
-            if before is None and step.outputs:
+            if before is None:
                 click.echo(f"{' ' * len(self._count(progress))} {step.name}", file=self._stream)
             if step.state is not StepState.RUNNING:
                 click.echo(self._ending(step, progress), file=self._stream)
@@ -94,7 +94,7 @@ def _live(stream: TextIO, cores: int) -> Iterator[Show]:
             now = time.time()
             for step in progress.steps:
                 key = (step.job, step.started)
-                if step.outputs and step.state is not StepState.RUNNING and key not in finished:
+                if step.state is not StepState.RUNNING and key not in finished:
                     finished.add(key)
                     done = step.state is StepState.DONE
                     mark = Text("✓ ", "green") if done else Text("✗ ", "bold red")

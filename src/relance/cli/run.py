@@ -167,7 +167,8 @@ def _failure(result: RunResult) -> AnalysisError:
         f"step {names} failed",
         expected="exit status 0",
         found="an error, shown above",
-        next_step="mend it and type the same command: steps that are done are kept",
+        next_step=f"mend it and type the same command (steps that are done are kept); all that steps and "
+        f"engine printed is in {_shown(result.record / 'console.log')}",
     )
 
 

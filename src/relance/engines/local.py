@@ -17,7 +17,7 @@ from relance.engines import environments, images, process, runtimes, snakemake, 
 from relance.engines.base import Capabilities, Watch
 from relance.engines.progress import EventFile, Progress, Tracker
 from relance.errors import InputError
-from relance.model import ImageRef, RunRequest, RunResult, RunStatus, Runtime, RuntimeKind, StepProgress
+from relance.model import ImageRef, RunRequest, RunResult, RunStatus, Runtime, RuntimeKind
 from relance.store import builders, loading
 from relance.store import images as store_images
 from relance.store.build import Store
@@ -159,7 +159,7 @@ class LocalEngine:
             seconds=round(seconds, 3),
             results=tracker.results,
             record=folder.path,
-            planned=_planned(progress) if request.dry_run else (),
+            planned=progress.steps if request.dry_run else (),
         )
 
 
@@ -268,10 +268,6 @@ def _message(tracker: Tracker, folder: snakemake.RunFolder) -> str:
     with suppress(OSError):
         return "\n".join(folder.console.read_text("utf-8", "replace").splitlines()[-_LAST_LINES:])
     return ""
-
-
-def _planned(progress: Progress) -> tuple[StepProgress, ...]:
-    return tuple(step for step in progress.steps if step.outputs)
 
 
 def _remove(path: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,22 @@ from relance.model import StepProgress, StepState
 
 Event = Mapping[str, Any]
 
+_TARGET = "all"  # what nearly every Snakefile calls the rule that only names what is wanted
+
 
 @dataclass(frozen=True)
 class Progress:
-    """A run at one moment. `steps` holds every job that has started, in the order of their starts."""
+    """A run at one moment. `steps` holds every job that has started, in the order of their starts.
+
+    A rule that only names what is wanted, such as `all`, is no step.
+    """
 
     steps: tuple[StepProgress, ...]
     total: int
-    """Jobs that this run has to do; may grow after a checkpoint; 0 until known."""
+    """Steps that this run has to do; may grow after a checkpoint; 0 until known."""
     done: int
+    planned: Mapping[str, int] = field(default_factory=dict)
+    """How many steps each rule has in this run, as far as known."""
 
     @property
     def running(self) -> tuple[StepProgress, ...]:
@@ -35,15 +43,24 @@ class Progress:
     def seconds_left(self, now: float, cores: int) -> float | None:
         """Estimate the time to the end, in seconds; None while nothing can be said.
 
-        A job still to come takes as long as the mean of those that have finished; `cores` run at a time.
+        A step takes as long as the mean of its rule's that have finished, or of all where its rule has none
+        yet; `cores` run at a time.
         """
-        times = [step.seconds for step in self.steps if step.seconds is not None and step.outputs]
+        times: dict[str, list[float]] = {}
+        for step in self.steps:
+            if step.state is StepState.DONE and step.seconds is not None:
+                times.setdefault(step.rule, []).append(step.seconds)
         left = self.total - self.done
         if not times or left <= 0:
             return None
-        mean = sum(times) / len(times)
-        spent = sum(min(now - step.started, mean) for step in self.running)
-        return max(left * mean - spent, 0.0) / max(1, min(cores, left))
+        means = {rule: sum(taken) / len(taken) for rule, taken in times.items()}
+        overall = sum(map(sum, times.values())) / sum(map(len, times.values()))
+        running = [max(means.get(step.rule, overall) - (now - step.started), 0.0) for step in self.running]
+        started = Counter(step.rule for step in self.steps)
+        waiting = {rule: max(number - started[rule], 0) for rule, number in self.planned.items()}
+        unknown = max(left - len(running) - sum(waiting.values()), 0)
+        work = sum(number * means.get(rule, overall) for rule, number in waiting.items())
+        return (sum(running) + work + unknown * overall) / max(1, min(cores, left))
 
 
 class EventFile:
@@ -73,21 +90,35 @@ class Tracker:
     def __init__(self) -> None:
         self._steps: dict[int, StepProgress] = {}
         self._inputs: dict[int, tuple[str, ...]] = {}
+        self._planned: dict[str, int] = {}
         self._total = 0
-        self._done = 0
         self.errors: list[str] = []
         """What the engine said went wrong, apart from failing jobs."""
 
     @property
     def progress(self) -> Progress:
         """The state now."""
-        return Progress(tuple(self._steps.values()), self._total, self._done)
+        targets = self._targets
+        steps = tuple(step for step in self._steps.values() if step not in targets)
+        done = sum(step.state is StepState.DONE for step in steps)
+        rules = {step.rule for step in targets}
+        # Until the last moment only its name tells that a job will be a target.
+        expected = (
+            0 if any(step.rule == _TARGET for step in self._steps.values()) else _TARGET in self._planned
+        )
+        total = max(self._total - len(targets) - expected, len(steps))
+        planned = {rule: number for rule, number in self._planned.items() if rule not in {*rules, _TARGET}}
+        return Progress(steps, total, done, planned)
+
+    @property
+    def _targets(self) -> list[StepProgress]:
+        """The jobs that make nothing and do nothing: they only name what is wanted."""
+        return [step for step in self._steps.values() if not step.outputs and not step.command]
 
     @property
     def results(self) -> tuple[str, ...]:
-        """The final products: the inputs of target jobs (those that make nothing), else what no job reads."""
-        targets = [job for job, step in self._steps.items() if not step.outputs]
-        wanted = [path for job in targets for path in self._inputs[job]]
+        """The final products: the inputs of target jobs, else what no job reads."""
+        wanted = [path for step in self._targets for path in self._inputs[step.job]]
         if not wanted:
             read = {path for paths in self._inputs.values() for path in paths}
             wanted = [path for step in self._steps.values() for path in step.outputs if path not in read]
@@ -97,7 +128,8 @@ class Tracker:
         """Take one event into account; unknown ones are skipped."""
         match event["event"]:
             case "run_info":
-                self._total = max(self._total, int(event["stats"].get("total", 0)))
+                self._planned = {rule: int(number) for rule, number in event["stats"].items()}
+                self._total = max(self._total, self._planned.pop("total", 0))
             case "job_info":
                 self._start(event)
             case "job_finished":
@@ -105,7 +137,7 @@ class Tracker:
             case "job_error":
                 self._finish(int(event["jobid"]), StepState.FAILED, event["time"])
             case "progress":
-                self._done, self._total = int(event["done"]), int(event["total"])
+                self._total = int(event["total"])
             case "error":
                 self.errors.append(event["message"])
             case None if event["level"] in {"ERROR", "CRITICAL"}:

@@ -22,7 +22,7 @@ def info(
         "output": outputs,
         "log": [],
         "wildcards": {"sample": "ttbar"} if outputs else {},
-        "shellcmd": "true",
+        "shellcmd": "true" if outputs else None,
         "reason": "Missing output files",
         "message": "",
     }
@@ -47,11 +47,35 @@ def test_a_run_is_followed_from_its_events() -> None:
         event("progress", done=1, total=2),
         info(0, "all", 15.0, inputs=("a.root",)),
     )
-    first, second = tracker.progress.steps
-    assert (first.name, first.state, first.seconds) == ("reduce sample=ttbar", StepState.DONE, 4.0)
-    assert tracker.progress.running == (second,)
-    assert (tracker.progress.done, tracker.progress.total) == (1, 2)
+    (step,) = tracker.progress.steps
+    assert (step.name, step.state, step.seconds) == ("reduce sample=ttbar", StepState.DONE, 4.0)
+    assert (tracker.progress.done, tracker.progress.total) == (1, 1)
     assert tracker.results == ("a.root",)
+
+
+@pytest.mark.parametrize("target", ["all", "paper"])
+def test_the_rule_that_only_names_what_is_wanted_is_no_step(target: str) -> None:
+    events = [
+        event("run_info", stats={"fit": 2, target: 1, "total": 3}),
+        info(1, "fit", 1.0, outputs=("a",)),
+        info(2, "fit", 1.0, outputs=("b",)),
+        event("job_finished", 2.0, job_id=1),
+        event("job_finished", 2.0, job_id=2),
+        event("progress", done=2, total=3),
+        info(0, target, 3.0, inputs=("a", "b")),
+        event("job_finished", 3.0, job_id=0),
+        event("progress", done=3, total=3),
+    ]
+    # A target of another name is known when its turn comes.
+    assert tracked(*events[:1]).progress.total == (2 if target == "all" else 3)
+    progress = tracked(*events).progress
+    assert (progress.done, progress.total, len(progress.steps)) == (2, 2, 2)
+
+
+def test_a_rule_that_does_something_without_an_output_is_a_step() -> None:
+    copy = {**info(0, "all", 1.0), "shellcmd": "cp a b"}
+    tracker = tracked(event("run_info", stats={"all": 1, "total": 1}), copy)
+    assert (len(tracker.progress.steps), tracker.progress.total) == (1, 1)
 
 
 def test_a_failed_step_is_known() -> None:
@@ -91,6 +115,19 @@ def test_the_time_left_is_the_mean_of_what_has_finished(cores: int, left: float)
         event("progress", done=1, total=4),
     )
     assert tracker.progress.seconds_left(10.0, cores) == left
+
+
+def test_the_time_left_knows_that_rules_differ() -> None:
+    tracker = tracked(
+        event("run_info", stats={"generate": 3, "fit": 1, "total": 4}),
+        info(1, "fit", 0.0, outputs=("x",)),
+        event("job_finished", 100.0, job_id=1),
+        info(2, "generate", 100.0, outputs=("y",)),
+        event("job_finished", 102.0, job_id=2),
+        info(3, "generate", 102.0, outputs=("z",)),
+        event("progress", done=2, total=4),
+    )
+    assert tracker.progress.seconds_left(103.0, 1) == 3.0
 
 
 def test_nothing_is_said_about_the_time_left_before_anything_has_finished() -> None:
