@@ -124,5 +124,7 @@ class RunResult:
     """The final products, relative to the analysis or absolute: what its target asks for."""
     record: Path
     """Folder with the run's events and console output."""
+    uncontained: tuple[str, ...] = ()
+    """Rules without a container: they ran with this machine's programs, files and environment."""
     planned: tuple[StepProgress, ...] = ()
     """What a dry run says would run."""

@@ -31,6 +31,17 @@ def test_an_analysis_runs_and_says_where_its_results_lie(toy: Relance) -> None:
     assert not list(toy.folder.glob(".snakemake/relance/*/scratch"))
 
 
+def test_a_script_runs_in_the_locked_environment_and_rules_without_container_are_named(
+    analysis: Callable[[str], Relance],
+) -> None:
+    scripted = analysis("scripted")
+    done = scripted("run", "--runtime", "plain")
+    assert done.returncode == 0, done.stderr
+    number, prefix = (scripted.folder / "results" / "double.txt").read_text().splitlines()
+    assert (number, Path(prefix).parent) == ("42", scripted.folder / ".envs")
+    assert done.stderr.endswith("files and environment, ran: bare\n")
+
+
 def test_configuration_and_settings_reach_the_analysis(toy: Relance) -> None:
     done = toy(
         "run", "--runtime", "plain", "--config", "thrice", "--set", "greeting.text=it's $5", "--json", "-q"

@@ -107,6 +107,11 @@ def run(  # noqa: PLR0917 - click passes each by name
         display.showing(sys.stderr, usable, quiet=quiet or dry_run) as show,
     ):
         result = engine.run(request, Watch(show, lambda: noted.first))
+    if result.uncontained:
+        say(
+            f"without 'container:', so with this machine's programs, files and environment, ran: "
+            f"{', '.join(result.uncontained)}"
+        )
     if as_json:
         click.echo(_as_json(result))
     elif not quiet:

@@ -159,6 +159,7 @@ class LocalEngine:
             seconds=round(seconds, 3),
             results=tracker.results,
             record=folder.path,
+            uncontained=() if request.dry_run else snakemake.uncontained(request.analysis, progress.steps),
             planned=progress.steps if request.dry_run else (),
         )
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from relance.errors import InputError
-from relance.model import RunRequest, RuntimeKind
+from relance.model import RunRequest, RuntimeKind, StepProgress, StepState
 
 JOB_ENVIRONMENT = {"LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """What every job sees besides PATH, HOME and TMPDIR, in every runtime, so that results are the same."""
@@ -127,3 +128,22 @@ def environment(outer: Mapping[str, str], runtime: RuntimeKind, folder: RunFolde
     if runtime is not RuntimeKind.APPTAINER:
         kept["PATH"] = os.pathsep.join([str(folder.programs), outer.get("PATH", os.defpath)])
     return kept
+
+
+def uncontained(analysis: Path, steps: Iterable[StepProgress]) -> tuple[str, ...]:
+    """Return the rules of finished steps that ran outside any container, as Snakemake's records tell it.
+
+    A step without a record is passed over.
+    """
+    records = analysis / ".snakemake" / "metadata"
+    found = set()
+    for step in steps:
+        if step.state is StepState.DONE and step.outputs:
+            name = base64.b64encode(step.outputs[0].encode(), b"+-").decode()
+            try:
+                record = json.loads((records / name).read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            if record.get("container_img_url", "") is None:
+                found.add(step.rule)
+    return tuple(sorted(found))

@@ -152,11 +152,33 @@ def plain_environment(settings: Settings, programs: str) -> dict[str, str]:
     }
 
 
+def map_script(call: Call) -> None:
+    """Let the script of a `script:` rule find what a container would have been shown at another path.
+
+    Snakemake writes where its own modules will be mounted into a temporary copy of the script.
+    """
+    binds = [bind.split(":") for bind in call.binds]
+    moved = [(bind[0], bind[1]) for bind in binds if len(bind) > 1 and not os.path.exists(bind[1])]
+    if not moved:
+        return
+    import shlex
+
+    for word in shlex.split(call.command[-1]):
+        if "/.snakemake/scripts/" in word and os.path.isfile(word):
+            with open(word, encoding="utf-8") as stream:
+                text = stream.read()
+            for source, target in moved:
+                text = text.replace(repr(target), repr(source))
+            with open(word, "w", encoding="utf-8") as stream:
+                stream.write(text)
+
+
 def execute(settings: Settings, arguments: list[str]) -> int:
     """Run one job and return its exit status."""
     call = Call(arguments)
     if settings.single["engine"] == "plain":
         programs = image_target(settings, call.image)
+        map_script(call)
         if call.folder:
             os.chdir(call.folder)
         environment = plain_environment(settings, programs)
