@@ -1,6 +1,7 @@
 """`relance run` on small analyses, as plain processes: what every machine can do."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -29,6 +30,22 @@ def test_an_analysis_runs_and_says_where_its_results_lie(toy: Relance) -> None:
     again = toy("run", "--runtime", "plain")
     assert (again.returncode, again.stdout) == (0, "nothing to do: every result is there and up to date\n")
     assert not list(toy.folder.glob(".snakemake/relance/*/scratch"))
+
+
+def test_an_ordinary_user_without_images_gets_plain_processes_and_is_told_why(toy: Relance) -> None:
+    ordinary = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+    done = subprocess.run(
+        [*ordinary, *toy.command("run")],
+        cwd=toy.folder,
+        env={**os.environ, "HOME": str(toy.folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "steps run as plain processes in locked environments, not in containers" in done.stderr
+    assert done.stderr.count("can't be used: ") == 3
+    assert (toy.folder / "results" / "shout.txt").read_text() == "HELLO\nHELLO\n"
 
 
 def test_a_script_runs_in_the_locked_environment_and_rules_without_container_are_named(

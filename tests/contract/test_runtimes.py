@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import pwd
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,6 +15,9 @@ from pathlib import Path
 
 import pytest
 from tests.contract.conftest import Relance
+
+from relance.engines import runtimes, standin
+from relance.model import Runtime, RuntimeKind
 
 pytestmark = pytest.mark.container
 
@@ -176,6 +181,62 @@ def test_an_interrupted_run_leaves_no_container_and_nothing_half_written(
     if engine != "apptainer":
         name = "name=relance-"
         assert say(engine, "ps", "--all", "--quiet", "--filter", name, env=environment) == ""
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[pwd.struct_passwd]:
+    """A user without privileges, made for the test where root runs it."""
+    if os.geteuid() != 0:
+        yield pwd.getpwuid(os.getuid())
+        return
+    name = f"relance-{os.getpid()}"
+    say("useradd", "--create-home", name)
+    yield pwd.getpwnam(name)
+    say("su", "--login", name, "--command", "podman system migrate")  # ends what Podman keeps running
+    say("userdel", "--force", name)
+    subprocess.run(["groupdel", name], capture_output=True, check=False)
+    shutil.rmtree(f"/home/{name}")
+
+
+def test_rootless_podman_gives_what_a_step_writes_to_its_user(
+    ordinary_user: pwd.struct_passwd, root_filesystem: Path
+) -> None:
+    user = ordinary_user
+    folder = Path(tempfile.mkdtemp(prefix="relance-rootless-", dir=user.pw_dir))
+    root = os.geteuid() == 0
+
+    def as_user(*command: str | Path, **options: object) -> str:
+        line = shlex.join(map(str, command))
+        return say(*(["su", "--login", user.pw_name, "--command", line] if root else command), **options)
+
+    tar = folder / "toy.tar"
+    say("tar", "-C", root_filesystem, "--owner=0", "--group=0", "-cf", tar, ".")
+    tar.chmod(0o644)
+    folder.chmod(0o755)
+    image = as_user("podman", "import", "--quiet", tar)
+    (folder / "analysis").mkdir()
+    stand_in = standin.StandIn(
+        runtime=Runtime(RuntimeKind.PODMAN, "", rootless=True),
+        program=runtimes.program(RuntimeKind.PODMAN),
+        folder=folder / "analysis",
+        scratch=folder / "scratch",
+        label="relance.run=rootless",
+        environment={},
+        images={"/images/toy.sqsh": image},
+        user=(user.pw_uid, user.pw_gid),
+    )
+    standin.install(stand_in, folder / "bin")
+    program = shutil.copy(standin.__file__.replace("__init__", "program"), folder)
+    if root:
+        say("chown", "--recursive", f"{user.pw_uid}:{user.pw_gid}", folder)
+    # This interpreter may lie where only root can read: the system's serves as well.
+    python = ("/usr/bin/python3", "-I", "-S", program, folder / "bin" / "settings.tsv")
+    step = "id -u > inside.txt; echo x > $HOME/x"
+    as_user(*python, "exec", "--home", folder / "analysis", "/images/toy.sqsh", "bash", "-c", step)
+    written = folder / "analysis" / "inside.txt"
+    assert (written.read_text(), written.stat().st_uid) == (f"{user.pw_uid}\n", user.pw_uid)
+    as_user("podman", "rmi", "--force", image)
+    shutil.rmtree(folder)
 
 
 def test_an_image_that_was_removed_is_missed_before_anything_runs(
