@@ -2,9 +2,6 @@
 
 import gzip
 import math
-import resource
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +12,9 @@ import pyhepmc
 import pytest
 import pythia8mc
 import zstandard
-from conftest import ANALYSIS, Generate, Program, Refusal
 from leshouchesfile import write_leshouches
 
+from conftest import Generate, Program, Refusal
 from dilepton import hardprocess, leshouches, massfilter, pdgcodes, slimming, variations
 from dilepton.generator import GenerationError, Generator, Plan
 from dilepton.hardprocess import ProcessError, Request
@@ -453,24 +450,6 @@ def test_a_filter_that_nothing_passes_ends(monkeypatch: pytest.MonkeyPatch) -> N
     source = Generator(Plan("ttbar", REQUEST, events=1, seed=1, filter_mass=12000.0, vary=False))
     with pytest.raises(massfilter.FilterError, match="expected one event in 500 to pass, found 0 in 500"):
         next(source.batches())
-
-
-@pytest.mark.parametrize("suffix", [".hepmc", ".hepmc.gz", ".hepmc.zst"])
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, suffix: str) -> None:
-    output = tmp_path / "output"
-    output.mkdir()
-    done = subprocess.run(
-        [
-            sys.executable, str(ANALYSIS / "scripts/generate.py"), "--process", "drell_yan", "--events", "40",
-            "--seed", "1", "--no-multiple-interactions", "--output", str(output / f"events{suffix}"),
-        ],
-        capture_output=True, text=True, check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "size limit; nothing written" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert list(output.iterdir()) == []
 
 
 def test_an_output_folder_that_is_not_there_is_named(refused: Callable[..., Refusal], tmp_path: Path) -> None:

@@ -199,38 +199,6 @@ def test_a_missing_branch_is_refused_by_the_name_of_who_needs_it(
     assert message in refused(program(path, tmp_path / "h.root"), tmp_path / "h.root")
 
 
-@pytest.mark.parametrize("wrong", [np.nan, np.inf])
-def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, wrong: float) -> None:
-    spectrum = synthetic.SPECTRA["diboson"]
-    data = synthetic.columns(spectrum, 100, 3)
-    about = synthetic.metadata("diboson", spectrum, data)
-    data["weight"][17] = wrong
-    path = synthetic.write(tmp_path / "n.root", data, about)
-    message = refused(program(path, tmp_path / "h.root"), tmp_path / "h.root")
-    assert "branch 'weight': expected finite weights" in message
-
-
-@pytest.mark.parametrize("cross_section", [0.0, -1.0])
-def test_a_cross_section_that_is_not_positive_is_refused(tmp_path: Path, cross_section: float) -> None:
-    path = synthetic.sample(tmp_path, "diboson", 50, 3, cross_section_pb=cross_section)
-    message = refused(program(path, tmp_path / "h.root"), tmp_path / "h.root")
-    assert "cross_section_pb > 0" in message
-
-
-def test_a_file_without_the_tree_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "n.root"
-    with uproot.recreate(path) as file:
-        file["other"] = "text"
-    message = refused(program(path, tmp_path / "h.root"), tmp_path / "h.root")
-    assert "expected a tree 'events', found other" in message
-
-
-def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
-    path = synthetic.sample(tmp_path, "diboson", 5000, 3)
-    path.write_bytes(path.read_bytes()[:20_000])
-    refused(program(path, tmp_path / "h.root"), tmp_path / "h.root")
-
-
 def test_an_unknown_sample_is_refused_with_the_known_patterns(tmp_path: Path) -> None:
     spectrum = synthetic.SPECTRA["diboson"]
     data = synthetic.columns(spectrum, 50, 3)
@@ -238,43 +206,3 @@ def test_an_unknown_sample_is_refused_with_the_known_patterns(tmp_path: Path) ->
     message = refused(program(path, tmp_path / "h.root"), tmp_path / "h.root")
     assert "sample 'wjets'" in message
     assert "drell_yan: dy_*" in message
-
-
-def test_an_unknown_key_is_refused_with_its_line(tmp_path: Path) -> None:
-    text = synthetic.REGIONS.read_text("utf-8").replace("    prescale: 1\n", "    prescail: 1\n", 1)
-    line = text.splitlines().index("    prescail: 1") + 1
-    (tmp_path / "regions.yaml").write_text(text, "utf-8")
-    path = synthetic.sample(tmp_path, "diboson", 50, 3)
-    ended = program(path, tmp_path / "h.root", tmp_path / "regions.yaml")
-    message = refused(ended, tmp_path / "h.root")
-    assert f"regions.yaml:{line}" in message
-    assert "did you mean 'prescale'?" in message
-
-
-def test_a_systematic_of_an_unknown_process_is_refused(tmp_path: Path) -> None:
-    wrong = {"type": "normalisation", "title": "x", "processes": ["wjets"], "up": 1.1, "down": 0.9}
-    declaration = synthetic.regions_with(tmp_path, systematics={"wjets_rate": wrong})
-    with pytest.raises(regions.DeclarationError, match="there is no process 'wjets'"):
-        regions.read(declaration)
-
-
-def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
-    """The process may write no more than a few kB, which the operating system refuses like a full disk."""
-    path = synthetic.sample(tmp_path, "diboson", 50, 3)
-    output = tmp_path / "h.root"
-    limited = (
-        "import resource, runpy, signal, sys;"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
-        "sys.path.insert(0, sys.argv[1]); sys.argv = sys.argv[2:];"
-        "runpy.run_path(sys.argv[0], run_name='__main__')"
-    )
-    script = synthetic.SCRIPTS / "histogram.py"
-    options = ["--input", path, "--regions", synthetic.REGIONS, "--luminosity-ifb", "20", "--output", output]
-    ended = subprocess.run(
-        [sys.executable, "-c", limited, str(synthetic.SCRIPTS), str(script), *map(str, options)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "nothing" in refused(ended, output)

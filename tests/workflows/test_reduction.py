@@ -3,9 +3,6 @@
 import gzip
 import json
 import math
-import resource
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +31,7 @@ from eventfile import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conftest import ANALYSIS, DETECTOR, Generate, Program, Refusal
+from conftest import DETECTOR, Generate, Program, Refusal
 from dilepton import detector, hardprocess, hepmcreader, reduction, slimming
 from dilepton.detector import Detector
 from dilepton.errors import AnalysisError
@@ -615,43 +612,12 @@ def test_a_sample_that_cannot_be_normalised_is_refused(
     assert not source.with_suffix(".root").exists()
 
 
-def test_the_program_says_one_sentence_and_ends_with_two(
-    refused: Callable[..., Refusal], tmp_path: Path
-) -> None:
-    source = damaged(tmp_path, "events missing")
-    refusal = refused(
-        "reduce",
-        "--input",
-        source,
-        "--sample",
-        "s",
-        "--detector",
-        DETECTOR,
-        "--seed",
-        1,
-        "--output",
-        "OUTPUT.root",
-    )
-    assert refusal.message.startswith("error: ")
-    assert refusal.message.count("\n") == 1
-    assert refusal.left_behind == []
-
-
 def test_a_seed_that_is_none_is_refused(refused: Callable[..., Refusal], tmp_path: Path) -> None:
     refusal = refused(
         "reduce", "--input", good(tmp_path), "--sample", "s", "--detector", DETECTOR, "--seed", -1,
         "--output", "OUTPUT.root",
     )  # fmt: skip
     assert "--seed" in refusal.message
-    assert refusal.left_behind == []
-
-
-def test_a_missing_file_is_named(refused: Callable[..., Refusal], tmp_path: Path) -> None:
-    refusal = refused(
-        "reduce", "--input", tmp_path / "nothing.hepmc", "--sample", "s", "--detector", DETECTOR, "--seed", 1,
-        "--output", "OUTPUT.root",
-    )  # fmt: skip
-    assert "nothing.hepmc" in refusal.message
     assert refusal.left_behind == []
 
 
@@ -687,24 +653,6 @@ def test_a_wrong_detector_is_refused(
     assert "detector.yaml" in refusal.message
     assert message in refusal.message
     assert refusal.left_behind == []
-
-
-def test_a_full_disk_leaves_no_ntuple_behind(tmp_path: Path) -> None:
-    source = good(tmp_path, events=200)
-    folder = tmp_path / "output"
-    folder.mkdir()
-    done = subprocess.run(
-        [
-            sys.executable, str(ANALYSIS / "scripts/reduce.py"), "--input", str(source), "--sample", "s",
-            "--detector", str(DETECTOR), "--seed", "1", "--output", str(folder / "out.root"),
-        ],
-        capture_output=True, text=True, check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)),
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "nothing written" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert list(folder.iterdir()) == []
 
 
 def test_chunks_hold_no_more_events_than_asked(tmp_path: Path) -> None:

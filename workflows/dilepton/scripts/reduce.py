@@ -1,6 +1,7 @@
 """Reduce generated events (HepMC) to a flat ROOT ntuple of measured lepton pairs."""
 
 import argparse
+import os
 from pathlib import Path
 
 from dilepton import detector, program, reduction
@@ -33,6 +34,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Reduce one file."""
     options = arguments()
+    # HepMC's reader prints counts of what is missing; this program says so itself.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     reduction.reduce(
         source=options.input,
         sample=options.sample,

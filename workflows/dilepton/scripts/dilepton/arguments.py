@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             near = difflib.get_close_matches(unknown[0], self._option_string_actions, 1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
-            self.error(f"unknown option '{unknown[0]}'{hint}")
+            self.error(f"expected one of its options, found '{unknown[0]}'{hint}")
         return found
 
     def error(self, message: str) -> NoReturn:
@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UsageError: always.
         """
-        raise UsageError(f"{self.prog}: {message}; '{self.prog} --help' says what it takes")
+        raise UsageError(f"{self.prog}: {message}; see '{self.prog} --help'")
 
 
 def positive(text: str) -> float:

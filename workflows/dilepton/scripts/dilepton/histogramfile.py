@@ -145,6 +145,11 @@ def read_data(path: Path, analysis: Analysis, luminosity: float) -> ObservedData
                     "regions.yaml"
                 )
             counts[region.name] = _checked(file[name], path, name, region).values()
+            if (counts[region.name] < 0).any():
+                raise HistogramError(
+                    f"'{path}': histogram '{name}': expected numbers of events, found "
+                    f"{counts[region.name].min():g}; make the data again with pseudodata.py"
+                )
     return ObservedData(path, DataMetadata(**{**about, "inputs": tuple(about["inputs"])}), counts)
 
 
@@ -177,17 +182,8 @@ def _about(file: uproot.ReadOnlyDirectory, path: Path, program: str, expected: s
 
 @contextmanager
 def _read(path: Path, program: str) -> Iterator[uproot.ReadOnlyDirectory]:
-    """Open a file; whatever reading it then trips over means that it is damaged."""
-    with rootfile.opened(path, program) as file:
-        try:
-            yield file
-        except (AnalysisError, OSError):
-            raise
-        except Exception as error:
-            raise HistogramError(
-                f"'{path}': expected histograms that can be read, found the file damaged "
-                f"({rootfile.first_line(error)}); make it again with {program}"
-            ) from error
+    with rootfile.opened(path, program) as file, rootfile.reading(path, program):
+        yield file
 
 
 def _same_luminosity(path: Path, found: float, expected: float) -> None:

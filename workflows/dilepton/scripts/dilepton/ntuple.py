@@ -46,10 +46,8 @@ class Ntuple:
                 f"'{self.path}': expected a tree '{TREE}', found {', '.join(sorted(keys)) or 'nothing'}; "
                 "give an ntuple written by reduce.py"
             )
-        try:
+        with rootfile.reading(self.path, "reduce.py"):
             return self._file[TREE]
-        except Exception as error:
-            raise self._damaged(error) from error
 
     def _read_metadata(self) -> SampleMetadata:
         if "metadata" not in self._file.keys(cycle=False):
@@ -57,27 +55,19 @@ class Ntuple:
                 f"'{self.path}': expected an object 'metadata', found none; make it again with reduce.py"
             )
         source = f"'{self.path}'"
-        return metadata.checked(metadata.from_json(str(self._file["metadata"]), source), source)
+        with rootfile.reading(self.path, "reduce.py"):
+            text = str(self._file["metadata"])
+        return metadata.checked(metadata.from_json(text, source), source)
 
     def chunks(self, branches: Iterable[str], size: int) -> Iterator[Columns]:
         """Give the events in chunks of at most `size`: arrays of shape (events,), by branch.
 
         Raises:
-            NtupleError: the file is damaged.
+            RootFileError: the file is damaged.
         """
         wanted = sorted(set(branches))
-        try:
+        with rootfile.reading(self.path, "reduce.py"):
             yield from self._tree.iterate(wanted, step_size=size, library="np")
-        except OSError:
-            raise
-        except Exception as error:
-            raise self._damaged(error) from error
-
-    def _damaged(self, error: Exception) -> NtupleError:
-        return NtupleError(
-            f"'{self.path}': expected events that can be read, found the file damaged "
-            f"({rootfile.first_line(error)}); make it again with reduce.py"
-        )
 
 
 class Sample:
@@ -116,7 +106,7 @@ class Sample:
         """Give the events of all parts in chunks of at most `size`: arrays of shape (events,), by branch.
 
         Raises:
-            NtupleError: a file is damaged.
+            RootFileError: a file is damaged.
         """
         wanted = list(branches)
         for part in self._parts:

@@ -45,4 +45,8 @@ def _described(error: OSError) -> str:
         return f"{subject}the disk is full; nothing was written; free some space and run the step again"
     if error.errno == errno.EFBIG:
         return f"{subject}the file would pass this process's size limit; nothing written; raise `ulimit -f`"
+    if error.errno == errno.ENOENT:
+        return f"{subject}expected a file or folder, found none ({reason}); check the path"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{subject}{reason}; ask for permission or choose another path"
     return f"{subject}{reason}"

@@ -375,13 +375,18 @@ def _contradictions(analysis: Analysis) -> list[str]:
         if any(high <= low for low, high in pairwise(edges)):
             found.append(f"region '{region.name}': expected rising edges, found {list(edges)}")
         found += [
-            f"region '{region.name}': the range of '{cut.branch}' is empty: [{cut.low}, {cut.high})"
+            f"region '{region.name}': range of '{cut.branch}': expected min below max, found {cut.low:g} and "
+            f"{cut.high:g}; nothing would pass"
             for cut in region.cuts
             if cut.low is not None and cut.high is not None and cut.high <= cut.low
         ]
     for systematic in analysis.systematics:
         unknown = sorted(getattr(systematic, "processes", frozenset()) - processes)
-        found += [f"systematic '{systematic.name}': there is no process '{name}'" for name in unknown]
+        found += [
+            f"systematic '{systematic.name}': there is no process '{name}'; declare it under 'processes', or "
+            f"name one of {', '.join(sorted(processes))}"
+            for name in unknown
+        ]
     for method in analysis.data_driven:
         found += _wrong_method(method, processes, regions)
     if analysis.fit.strength_high <= max(analysis.fit.strength_low, 0.0):

@@ -28,15 +28,8 @@ def opened(path: Path, program: str) -> uproot.ReadOnlyDirectory:
         OSError: the file can't be read.
     """
     found = path.stat().st_size
-    try:
+    with reading(path, program):
         directory = uproot.open(path)
-    except OSError:
-        raise
-    except Exception as error:
-        raise RootFileError(
-            f"'{path}': expected a ROOT file of {program}, found something else or a file cut off at {found} "
-            f"bytes ({first_line(error)}); make it again with {program}"
-        ) from error
     # A reader that needs nothing of the missing end would not notice.
     whole = directory.file.fEND
     if found < whole:
@@ -47,9 +40,26 @@ def opened(path: Path, program: str) -> uproot.ReadOnlyDirectory:
     return directory
 
 
-def first_line(error: Exception) -> str:
-    """The first line of what an exception says, else its type's name."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+@contextmanager
+def reading(path: Path, program: str) -> Iterator[None]:
+    """Whatever reading an object of a file trips over means that the file is damaged.
+
+    Raises:
+        RootFileError: it is damaged, or no ROOT file.
+        OSError: the system can't read it.
+    """
+    try:
+        yield
+    except AnalysisError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise RootFileError(
+            f"'{path}': expected a whole ROOT file of {program}, found something else or a damaged one "
+            f"({reason}); make it again with {program}"
+        ) from error
 
 
 @contextmanager

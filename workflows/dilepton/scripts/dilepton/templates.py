@@ -168,6 +168,6 @@ def _refuse_empty(analysis: Analysis, templates: Templates) -> None:
     signal = [templates.get(r.name, analysis.signal.name) for r in analysis.regions if r.fitted]
     if not sum(t.nominal.sum() for t in signal if t is not None) > 0:
         raise TemplateError(
-            f"the signal '{analysis.signal.name}' has no events in any fitted region; "
+            f"signal '{analysis.signal.name}': expected events in a fitted region, found none; "
             "check its sample and the selections of regions.yaml"
         )
