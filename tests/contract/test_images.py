@@ -341,6 +341,21 @@ def test_load_gives_a_built_image_to_an_engine_once(small_analysis, store, docke
     assert output(*host, "run", "--rm", "--network", "none", by_podman.config) == "bon jour, Genève"
 
 
+def test_docker_is_found_by_its_context_too(small_analysis, store, docker_host, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"}
+    environment |= {"DOCKER_CONFIG": str(tmp_path / "docker"), "RELANCE_STORE": str(store.folder)}
+
+    def run(*command: str) -> str:
+        return subprocess.run(
+            command, cwd=small_analysis, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    run("docker", "context", "create", "ours", "--docker", f"host={docker_host}")
+    run("docker", "context", "use", "ours")
+    (row,) = json.loads(run(*RELANCE, "load", "docker", "--json"))
+    assert row["engine"] == "docker"
+
+
 def test_load_says_which_engine_does_not_answer(small_analysis, store, tmp_path):
     nowhere = f"unix://{tmp_path}/none.sock"
     done = relance(small_analysis, store.folder, "images", "load", "docker", docker_host=nowhere)

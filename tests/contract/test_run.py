@@ -144,6 +144,7 @@ def test_a_killed_relance_takes_its_workflow_with_it(toy: Relance) -> None:
     assert alive == []
     again = toy("run", "--runtime", "plain", "-q")
     assert (again.returncode, again.stderr, half.read_text()) == (0, "", "hello\nhello\n")
+    assert not list(toy.folder.glob(".snakemake/relance/*/scratch"))
 
 
 def test_a_lock_that_a_killed_run_left_is_explained(toy: Relance) -> None:

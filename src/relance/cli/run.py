@@ -15,7 +15,7 @@ from relance.engines import local
 from relance.engines.base import Watch
 from relance.errors import AnalysisError, ExitCode
 from relance.model import RunRequest, RunResult, RunStatus, RuntimeKind, StepProgress
-from relance.store.build import Store
+from relance.store.images import LocalImage
 
 _LAST_LINES = 20
 _MOST_RESULTS = 12
@@ -96,7 +96,7 @@ def run(  # noqa: PLR0917 - click passes each by name
             RuntimeKind(runtime) if runtime else None,
             outer=os.environ,
             cache=places.cache(os.environ),
-            store=Store(places.store(os.environ)),
+            load=_load,
             say=say,
             make=not dry_run,
         )
@@ -117,6 +117,14 @@ def run(  # noqa: PLR0917 - click passes each by name
     elif not quiet:
         _tell(result, dry_run=dry_run)
     return _conclude(result, noted)
+
+
+def _load(kind: RuntimeKind, image: LocalImage) -> None:
+    from relance.store import builders, loading
+    from relance.store.build import Store
+
+    engines = {engine.name: engine for engine in builders.loading_engines()}
+    loading.load(Store(places.store(os.environ)).images, image, engines[kind.value])
 
 
 def _as_json(result: RunResult) -> str:

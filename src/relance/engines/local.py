@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +19,8 @@ from relance.engines.base import Capabilities, Watch
 from relance.engines.progress import EventFile, Progress, Tracker
 from relance.errors import InputError
 from relance.model import ImageRef, RunRequest, RunResult, RunStatus, Runtime, RuntimeKind
-from relance.store import builders, loading
 from relance.store import images as store_images
-from relance.store.build import Store
+from relance.store.images import LocalImage
 
 _WHERE = re.compile(r'^\w+ in file "(?P<file>.+)", line (?P<line>\d+):\n')
 _FRAME = re.compile(r'\n  File ".+", line \d+, in .+')
@@ -29,6 +29,8 @@ _SAYS_NOTHING = re.compile(
 )
 _LAST_LINES = 15
 _RECORDS_KEPT = 20
+_MARK = "lock"
+_BEGINNING = 60.0  # seconds in which a run that begins has marked its folder
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,12 @@ class LocalEngine:
         started = time.monotonic()
         snakemake.snakefile(request.analysis)
         folder = _new_folder(request.analysis)
+        with _held(folder.path):
+            return self._run_in(folder, request, watch, started)
+
+    def _run_in(
+        self, folder: snakemake.RunFolder, request: RunRequest, watch: Watch, started: float
+    ) -> RunResult:
         label = f"relance.run={folder.path.name}"
         tracker = Tracker()
         events = EventFile(folder.events)
@@ -170,7 +178,7 @@ def prepare(
     *,
     outer: Mapping[str, str],
     cache: Path,
-    store: Store,
+    load: Callable[[RuntimeKind, LocalImage], object],
     say: Callable[[str], None],
     make: bool = True,
 ) -> LocalEngine:
@@ -181,7 +189,7 @@ def prepare(
         wanted: the runtime to use, or None for the best that works.
         outer: environment variables of the caller.
         cache: folder for environments if the analysis's own can't be written to.
-        store: where images were built; Podman and Docker are given from there what they lack.
+        load: gives Podman or Docker an image that was built here; raises a RelanceError if it can't.
         say: told what is done in place of something better, and what takes long.
         make: whether images are really loaded and environments made (a dry run needs none).
 
@@ -191,7 +199,7 @@ def prepare(
     """
     snakemake.snakefile(analysis)
     known = images.of_analysis(analysis)
-    supply = _supplier(analysis, store, say) if make else _nothing
+    supply = _supplier(analysis, load, say) if make else _nothing
     runtime, absences = runtimes.choose(wanted, lambda kind: runtimes.find(kind, known, supply))
     for absence in absences:
         say(f"{absence.kind} can't be used: {absence.reason}; {absence.remedy}")
@@ -206,14 +214,14 @@ def prepare(
     return LocalEngine(runtime, known, locked, outer)
 
 
-def _supplier(analysis: Path, store: Store, say: Callable[[str], None]) -> runtimes.Supply:
+def _supplier(
+    analysis: Path, load: Callable[[RuntimeKind, LocalImage], object], say: Callable[[str], None]
+) -> runtimes.Supply:
     built = store_images.known(analysis).local
-    engines = {engine.name: engine for engine in builders.loading_engines()}
 
     def supply(kind: RuntimeKind, image: ImageRef) -> None:
-        local = built[image.name]
         say(f"loading the image '{image.name}' into {kind.capitalize()} (once)")
-        loading.load(store.images, local, engines[kind.value])
+        load(kind, built[image.name])
 
     return supply
 
@@ -238,11 +246,33 @@ def _new_folder(analysis: Path) -> snakemake.RunFolder:
 
 
 def _forget_old(parent: Path) -> None:
-    """Remove all but the latest records; a run that goes on is known by its scratch folder."""
-    finished = [folder for folder in parent.glob("run-*") if not (folder / "scratch").exists()]
+    """Remove all but the latest records, and what killed runs left; runs that go on hold their folders."""
+    finished = [folder for folder in parent.glob("run-*") if not _is_held(folder)]
+    for folder in finished:
+        for left in ("scratch", "bin"):
+            shutil.rmtree(folder / left, ignore_errors=True)
     finished.sort(key=lambda folder: folder.stat().st_mtime)
     for folder in finished[:-_RECORDS_KEPT]:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Mark a folder as that of a run that goes on; the mark is gone when this process is, however it ends."""
+    with (folder / _MARK).open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _is_held(folder: Path) -> bool:
+    try:
+        with (folder / _MARK).open("r") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return time.time() - folder.stat().st_mtime < _BEGINNING
+    except OSError:
+        return True
+    return False
 
 
 def _status(ending: process.Ending, progress: Progress, *, dry: bool) -> RunStatus:

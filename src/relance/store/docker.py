@@ -1,32 +1,37 @@
-"""Builds with Docker, through its SDK; DOCKER_HOST says where its daemon is."""
+"""Builds with Docker, through its SDK, at the daemon that the command `docker` speaks to."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import tarfile
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import cast
 
 import docker
+from docker import DockerClient
 from docker.errors import DockerException, ImageNotFound
 
+from relance.errors import AnalysisError
 from relance.model import Digest
 from relance.store.builder import GUEST, Context, archived, base_reference, owned_by_root, script
 from relance.store.layout import Layout
 from relance.store.normalise import Image
-from relance.store.process import failure
+from relance.store.process import failure, output_of
 from relance.store.recipe import Copy, Recipe
 
 
 class Docker:
-    """Docker, through its SDK; DOCKER_HOST says where its daemon is."""
+    """Docker, through its SDK."""
 
     name = "docker"
 
     def available(self) -> bool:
         """Tell whether a Docker daemon answers."""
         try:
-            client = docker.from_env(timeout=10)
+            client = _client(timeout=10)
         except DockerException:
             return False
         try:
@@ -39,7 +44,7 @@ class Docker:
     def build(self, layout: Layout, base: Image, recipe: Recipe, context: Context, rootfs: Path) -> None:
         """Run the recipe's steps in one container of the base."""
         self.load(layout, base, base_reference(base))
-        client = docker.from_env(timeout=3600)
+        client = _client(timeout=3600)
         try:
             container = client.containers.create(
                 base_reference(base),
@@ -71,7 +76,7 @@ class Docker:
     def has(self, image: Digest) -> bool:
         """Tell whether the daemon has an image."""
         try:
-            client = docker.from_env(timeout=60)
+            client = _client(timeout=60)
         except DockerException as error:
             raise failure("docker", 1, [str(error)]) from error
         try:
@@ -88,7 +93,7 @@ class Docker:
         """Load an image through the daemon, unless it has it."""
         if self.has(image.config.digest):
             return
-        client = docker.from_env(timeout=600)
+        client = _client(timeout=600)
         try:
             with archived(layout, image, reference) as path, path.open("rb") as stream:
                 client.images.load(stream)
@@ -96,6 +101,19 @@ class Docker:
             raise failure("docker load", 1, [str(error)]) from error
         finally:
             client.close()
+
+
+def _client(timeout: int) -> DockerClient:
+    """Connect to the daemon of DOCKER_HOST, else of the current context, of which the SDK knows nothing.
+
+    Docker Desktop and rootless Docker are found by their context only. timeout in seconds.
+    """
+    if "DOCKER_HOST" not in os.environ and shutil.which("docker") is not None:
+        with suppress(AnalysisError):
+            host = output_of(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
+            if host.startswith("unix://"):
+                return DockerClient(base_url=host, timeout=timeout)
+    return docker.from_env(timeout=timeout)
 
 
 def _staged(recipe: Recipe, context: Context) -> bytes:
