@@ -14,7 +14,7 @@ from relance.errors import ExitCode, RelanceError
 
 _COMMANDS = {
     "run": ("relance.cli.run", "run", "Run an analysis on this machine."),
-    "images": ("relance.cli.images", "images", "Build, pin and list container images."),
+    "images": ("relance.cli.images", "images", "Build, load, pin and list container images."),
     "completion": ("relance.cli.completion", "completion", "Print the completion script of a shell."),
 }
 

@@ -1,4 +1,4 @@
-"""`relance images`: build, pin and list the container images of a repository."""
+"""`relance images`: build, load, pin and list the container images of a repository."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result a
 
 @click.group()
 def images() -> None:
-    """Build, pin and list the container images in containers/."""
+    """Build, load, pin and list the container images in containers/."""
 
 
 @images.command()
