@@ -117,7 +117,7 @@ def test_rules_are_portable() -> None:
 def test_what_the_engine_imports_is_python_3_8(name: str) -> None:
     """REANA 0.9's own; that of jsonschema is in the environment of Snakemake 7 (tests/machine)."""
     source = (ROOT / f"workflows/dilepton/scripts/dilepton/{name}.py").read_text("utf-8")
-    tree = ast.parse(source, feature_version=(3, 8))
+    ast.parse(source, feature_version=(3, 8))
     # Without the future import, `str | None` in a signature would be evaluated.
     assert "from __future__ import annotations" in source or " | " not in source
     assert not re.search(r"\.remove(pre|suf)fix\(|isinstance\([^()]*\|", source)
