@@ -62,6 +62,25 @@ def test_a_given_hepmc_file_stands_in_for_generation() -> None:
     assert "--cross-section-pb 0.5" in plan.reduction_options("templates", "signal", 0)
 
 
+def test_every_number_of_a_samples_metadata_can_be_given() -> None:
+    given = {
+        "k_factor": 1.1,
+        "filter_efficiency": 0.5,
+        "sum_of_weights": 9.0,
+        "cross_section": 2.0,
+        "luminosity": 3.0,
+    }
+    options = Plan(configuration(signal=signal(**given))).reduction_options("templates", "signal", 0)
+    for option in (
+        "k-factor 1.1",
+        "filter-efficiency 0.5",
+        "sum-of-weights 9",
+        "cross-section-pb 2",
+        "luminosity-ifb 3",
+    ):
+        assert f"--{option}" in options
+
+
 def test_options_are_quoted_for_the_shell() -> None:
     plan = Plan(configuration(signal=signal(lhe="my events; rm.lhe")))
     assert "--lhe 'my events; rm.lhe'" in plan.generation_options("templates", "signal", 0)

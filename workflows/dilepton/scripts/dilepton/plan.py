@@ -32,6 +32,7 @@ _METADATA = {
     "k_factor": "--k-factor",
     "filter_efficiency": "--filter-efficiency",
     "sum_of_weights": "--sum-of-weights",
+    "luminosity": "--luminosity-ifb",
 }
 
 
