@@ -9,11 +9,14 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "relance"
 LAYERS = (
     ("errors", "model", "__init__"),
-    ("digest", "document", "schema"),
+    ("digest", "document", "schema", "units", "formats"),
+    ("specification",),
+    ("drafting",),
     ("store",),
     ("languages",),
     ("checks",),
     ("engines",),
+    ("recording",),
     ("capture", "verify", "compare"),
     ("recast", "scan"),
     ("inference",),
