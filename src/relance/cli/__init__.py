@@ -13,6 +13,7 @@ from relance.cli.signals import Terminated
 from relance.errors import ExitCode, RelanceError
 
 _COMMANDS = {
+    "init": ("relance.cli.init", "init", "Draft the specification of an analysis."),
     "run": ("relance.cli.run", "run", "Run an analysis on this machine."),
     "images": ("relance.cli.images", "images", "Build, load, pin and list container images."),
     "completion": ("relance.cli.completion", "completion", "Print the completion script of a shell."),
