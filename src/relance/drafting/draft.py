@@ -37,9 +37,11 @@ _CODE = {
 }
 _SECRET = re.compile(r"token|passw|secret|credential|api_?key", re.IGNORECASE)
 _QUANTITY = re.compile(r"\s*[-+0-9.eE]+\s*(\S+)\s*")
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _DEEPEST = 2
 _MOST_FAR = 8
 _MOST_NUMBERS = 24
+_LARGEST = 10**18  # beyond it, and what is no number, isn't a setting that anyone changes
 _LARGEST_JSON = 10_000_000
 _OUTSIDE = (
     ("cvmfs", "/cvmfs", re.compile(r"/cvmfs/")),
@@ -80,7 +82,7 @@ class _Draft:
         self._graph = graph
         self._facts = facts
         self._name = name(analysis, graph)
-        self._leaves = tuple(_leaves(graph.configuration, ()))
+        self._leaves = tuple(leaf for leaf in _leaves(graph.configuration, ()) if _KEY.fullmatch(leaf.key))
         self._configuration = _file(analysis, graph.configuration_file)
         self._given = {
             path: leaf.key
@@ -220,8 +222,6 @@ class _Draft:
     def _is_parameter(self, leaf: _Leaf) -> bool:
         if _SECRET.search(leaf.key) or leaf.value is None or leaf.key in self._given.values():
             return False
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*", leaf.key):
-            return False
         if isinstance(leaf.value, str):
             if any(path.startswith(f"{leaf.value.rstrip('/')}/") for path in self._graph.final):
                 return False  # where products go
@@ -231,7 +231,7 @@ class _Draft:
                 or (self._analysis / leaf.value).exists()
             )
             return bool(leaf.value.strip()) and (not is_path or _unit(leaf.value) is not None)
-        return isinstance(leaf.value, (int, float))
+        return isinstance(leaf.value, (int, float)) and abs(leaf.value) < _LARGEST
 
     def _written(self, key: str) -> Any:
         """Return a value as the configuration file writes it, before the analysis made anything of it."""
@@ -241,7 +241,7 @@ class _Draft:
         return value
 
     def _results(self) -> Iterator[str]:
-        files = [path for path in self._graph.final if path not in self._graph.folders and _inside(path)]
+        files = [path for path in self._graph.final if path not in self._graph.folders and _is_file(path)]
         yield "  results:"
         yield f"    {MARK} which numbers are the results? Declare each with type, unit and pointer; see docs"
         taken: set[str] = set()
@@ -284,7 +284,11 @@ class _Draft:
 
     def _products(self) -> Iterator[str]:
         final = set(self._graph.final)
-        kept = [f"{self._template(path)}/**" for path in self._graph.final if path in self._graph.folders]
+        kept = [
+            f"{self._template(path)}/**"
+            for path in self._graph.final
+            if path in self._graph.folders and _inside(path)
+        ]
         patterns: dict[str, str] = {}
         for job in self._graph.jobs:
             for pattern in job.patterns if not final.issuperset(job.outputs) else ():
@@ -331,7 +335,9 @@ class _Draft:
         fitting = [
             leaf
             for leaf in self._leaves
-            if isinstance(leaf.value, str) and leaf.value and path.startswith(f"{leaf.value.rstrip('/')}/")
+            if isinstance(leaf.value, str)
+            and leaf.value.strip("/")
+            and path.startswith(f"{leaf.value.rstrip('/')}/")
         ]
         if not fitting:
             return path
@@ -394,7 +400,8 @@ def _unit(value: str) -> str | None:
 def _leaves(value: Any, keys: tuple[str, ...]) -> Iterator[_Leaf]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _leaves(inner, (*keys, str(key)))
+            if "." not in str(key):  # it couldn't be told from a key below another
+                yield from _leaves(inner, (*keys, str(key)))
     elif not isinstance(value, list):
         yield _Leaf(".".join(keys), value)
 
@@ -408,7 +415,13 @@ def _pointers(value: Any, pointer: str) -> Iterator[str]:
 
 
 def _inside(path: str) -> bool:
+    if re.search(r"[\x00-\x1f{}\\]", path):
+        return False
     return "://" not in path and not Path(path).is_absolute() and ".." not in Path(path).parts
+
+
+def _is_file(path: str) -> bool:
+    return _inside(path) and "*" not in path
 
 
 def _rules(names: list[str] | tuple[str, ...]) -> str:
