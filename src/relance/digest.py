@@ -7,7 +7,7 @@ import json
 import math
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from relance.errors import InputError
@@ -44,15 +44,19 @@ def of_file(path: Path) -> Digest:
         return Digest(f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}")
 
 
-def of_tree(folder: Path) -> Digest:
+def of_tree(
+    folder: Path, *, hashed: Callable[[Path], Digest] = of_file, leaving_out: Collection[str] = ()
+) -> Digest:
     """Return the digest of a folder: names, contents, executable bits, link targets, empty folders.
 
-    Times, owners and other permissions don't count, so a copy made elsewhere has the same digest.
+    `hashed` gives the digest of a file in it; entries whose name is in `leaving_out` don't count. Nor do
+    times, owners and other permissions, so a copy made elsewhere has the same digest.
 
     Raises:
         InputError: the folder holds something that can't be preserved, such as a socket.
     """
-    return of_json([_entry(folder, path) for path in sorted(folder.rglob("*"))])
+    entries = [path for path in sorted(folder.rglob("*")) if path.name not in leaving_out]
+    return of_json([_entry(folder, path, hashed) for path in entries])
 
 
 def of_json(value: object) -> Digest:
@@ -108,7 +112,7 @@ def _no_json(found: str) -> InputError:
     )
 
 
-def _entry(folder: Path, path: Path) -> dict[str, object]:
+def _entry(folder: Path, path: Path, hashed: Callable[[Path], Digest]) -> dict[str, object]:
     name = path.relative_to(folder).as_posix()
     mode = path.lstat().st_mode
     if stat.S_ISLNK(mode):
@@ -116,7 +120,7 @@ def _entry(folder: Path, path: Path) -> dict[str, object]:
     if stat.S_ISDIR(mode):
         return {"name": name, "folder": True}
     if stat.S_ISREG(mode):
-        return {"name": name, "executable": bool(mode & stat.S_IXUSR), "digest": of_file(path)}
+        return {"name": name, "executable": bool(mode & stat.S_IXUSR), "digest": hashed(path)}
     raise InputError(
         f"{path} can't be preserved",
         expected="files, folders and symbolic links",

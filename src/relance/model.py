@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import NewType
+from typing import Literal, NewType
 
 Digest = NewType("Digest", str)
 """A sha256 as OCI writes it: `sha256:` and 64 hexadecimal digits in lower case; see `relance.digest`."""
@@ -128,3 +128,138 @@ class RunResult:
     """Rules without a container: they ran with this machine's programs, files and environment."""
     planned: tuple[StepProgress, ...] = ()
     """What a dry run says would run."""
+
+
+Unknown = Literal["unknown"]
+UNKNOWN: Unknown = "unknown"
+"""Stands in a record for what nobody can tell any more."""
+
+
+@dataclass(frozen=True)
+class FileDigest:
+    """A file or folder that jobs read or wrote, as it was found when the record was made."""
+
+    path: str
+    """As the workflow writes it: relative to its working folder, or absolute."""
+    kind: Literal["file", "folder", "gone"]
+    digest: Digest | Unknown
+    """sha256 of a file's content, or of a folder's tree; see `relance.digest`."""
+    size: int | Unknown
+    """Bytes; of a folder, those of all its files."""
+    source: Literal["content", "snakemake", "none"]
+    """Who hashed it: relance, or Snakemake when a job read it (for what is gone since); `none` if nobody."""
+    altered: bool = False
+    """Whether it was written after the job that made it ended, or, a raw input, after the first job that
+    read it began: then the digest is not that of what the run made or read."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A value that a rule gives to its job."""
+
+    name: str | Unknown | None
+    """None if it has none."""
+    value: object
+    exact: bool
+    """Whether `value` is the value itself; else it is text that shows it as Python does."""
+
+
+CodeKind = Literal["shell", "script", "notebook", "run", "other", "unknown"]
+
+
+@dataclass(frozen=True)
+class CodeRecord:
+    """What a job executes besides, or instead of, a command."""
+
+    kind: CodeKind
+    path: str | None = None
+    digest: Digest | Unknown = UNKNOWN
+    """sha256 of the script or notebook, or of the text of a rule's `run:` and `shell:` as written."""
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """The container image of a job."""
+
+    written: str
+    """As the rule names it."""
+    manifest: Digest | Unknown = UNKNOWN
+    config: Digest | Unknown = UNKNOWN
+    runtime: Digest | Unknown = UNKNOWN
+    """sha256 of the image file that Apptainer runs."""
+    resolved: Literal["written", "run", "afterwards", "unknown"] = UNKNOWN
+    """Whence the digests: written in the rule or the list of images; from what the run used; looked up only
+    afterwards, so that the run may have had others; or there are none."""
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """One job of a recorded run, without what differs from one run to the next."""
+
+    rule: str
+    wildcards: Mapping[str, str] | Unknown
+    status: Literal["ok", "failed", "unfinished", "not run", "unknown"]
+    exit: int | Unknown | None
+    """Exit status; None where no process ended: the job was not run, or didn't finish."""
+    attempts: int | Unknown
+    command: str | Unknown | None
+    """None for `script:`, `notebook:` and `run:`."""
+    parameters: tuple[Parameter, ...] | Unknown
+    code: CodeRecord
+    image: ImageRecord | Unknown | None
+    """None if the rule names none."""
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    logs: tuple[str, ...]
+    temporary: tuple[str, ...] | Unknown = UNKNOWN
+    protected: tuple[str, ...] | Unknown = UNKNOWN
+
+
+@dataclass(frozen=True)
+class JobTimes:
+    """What differs from one run of a job to the next. Unix times in seconds; memory in bytes."""
+
+    started: float | Unknown
+    ended: float | Unknown
+    peak_memory: int | Unknown
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run as a whole was."""
+
+    made: Literal["during the run", "afterwards"]
+    """`afterwards` if no events were recorded: then jobs come from Snakemake's metadata and graph alone."""
+    graph: bool
+    """Whether Snakemake's graph of jobs could be read: it gives names of parameters, flags and targets."""
+    status: Literal["ok", "failed", "unfinished", "unknown"]
+    relance: str
+    snakemake: str | Unknown
+    command: tuple[str, ...] | Unknown
+    snakefile: FileDigest | Unknown
+    included: tuple[FileDigest, ...] | Unknown
+    configuration_files: tuple[FileDigest, ...] | Unknown
+    configuration: Mapping[str, object] | Unknown
+    configuration_digest: Digest | Unknown
+    platform: str
+    processor: str
+    libc: str
+    runtime: str
+    """`apptainer`, `podman`, `docker`, `plain`, or `unknown`."""
+    runtime_version: str
+    targets: tuple[str, ...]
+    """What the run was asked for: what rules without outputs name, else what no job reads."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run: comparable with another run of the same by all but `started`, `ended` and `times`."""
+
+    run: RunFacts
+    jobs: tuple[JobRecord, ...]
+    files: tuple[FileDigest, ...]
+    """Every input and output once, by path."""
+    started: float | Unknown
+    ended: float | Unknown
+    times: tuple[JobTimes, ...]
+    """Of each job, in the same order."""

@@ -1,18 +1,25 @@
 """Snakemake logger plugin that writes every event of a run as a line of JSON.
 
+    snakemake --logger relance …
     snakemake --logger relance --logger-relance-outfile events.jsonl …
 
+Without a file, events go to `.snakemake/relance/run-…/events.jsonl` of the working folder as soon as a job
+starts (a call that runs none leaves nothing); `relance record` makes the run's record of them.
+
 Each line is an object with `time` (Unix seconds), `level`, `event` (null for a plain message), `message` and
-the event's own fields. Lines are appended and flushed as they come, so another process can follow the file.
+the event's own fields; the first tells Snakemake's arguments. Lines are appended and flushed as they come, so
+another process can follow the file.
 """
 
 import json
+import sys
+import tempfile
+import time
 from dataclasses import dataclass, field
 from logging import LogRecord, makeLogRecord
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional, TextIO
 
-from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
@@ -26,20 +33,23 @@ class LogHandlerSettings(LogHandlerSettingsBase):
     # Snakemake reads the annotation itself and knows only this form of it.
     outfile: Optional[Path] = field(  # noqa: UP045
         default=None,
-        metadata={"help": "File that events are appended to, one JSON object a line", "required": True},
+        metadata={"help": "File that events are appended to, one JSON object a line", "required": False},
     )
 
 
 class LogHandler(LogHandlerBase):
-    """Appends each record to the file of the settings."""
+    """Appends each record to the file of the settings, or to one in a new folder of the run."""
 
     def __post_init__(self) -> None:
-        """Open the file."""
+        """Open the file, if it is given."""
         outfile = getattr(self.settings, "outfile", None)
-        if outfile is None:
-            raise WorkflowError("logger plugin relance: --logger-relance-outfile FILE is missing")
-        self.baseFilename = str(outfile)
-        self._stream = Path(outfile).open("a", encoding="utf-8")  # noqa: SIM115 - closed by close()
+        self._waiting: list[dict[str, Any]] = []
+        self._stream: TextIO | None = None
+        if outfile is not None:
+            self._open(Path(outfile))
+        self.baseFilename = str(outfile or Path(".snakemake", "relance"))
+        arguments = {"argv": sys.argv, "folder": str(Path.cwd()), "time": time.time(), "level": "INFO"}
+        self._write({**arguments, "event": "arguments", "message": ""})
 
     def emit(self, record: LogRecord) -> None:
         """Write one record."""
@@ -52,12 +62,32 @@ class LogHandler(LogHandlerBase):
             "event": None if event is None else str(event),
             "message": record.getMessage() if record.msg is not None else "",
         }
-        self._stream.write(json.dumps(line) + "\n")
-        self._stream.flush()
+        if self._stream is None and line["event"] == "job_started" and not self.common_settings.dryrun:
+            # Only now: Snakemake has entered its working folder, and something really runs.
+            parent = Path(".snakemake", "relance").absolute()
+            parent.mkdir(parents=True, exist_ok=True)
+            events = Path(tempfile.mkdtemp(prefix="run-", dir=parent), "events.jsonl")
+            self.baseFilename = str(events)
+            self._open(events)
+        self._write(line)
+
+    def _open(self, outfile: Path) -> None:
+        self._stream = outfile.open("a", encoding="utf-8")
+        for line in self._waiting:
+            self._write(line)
+        self._waiting.clear()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self._stream is None:
+            self._waiting.append(line)
+        else:
+            self._stream.write(json.dumps(line) + "\n")
+            self._stream.flush()
 
     def close(self) -> None:
         """Close the file."""
-        self._stream.close()
+        if self._stream is not None:
+            self._stream.close()
         super().close()
 
     @property

@@ -15,6 +15,8 @@ from relance.errors import ExitCode, RelanceError
 _COMMANDS = {
     "init": ("relance.cli.init", "init", "Draft the specification of an analysis."),
     "run": ("relance.cli.run", "run", "Run an analysis on this machine."),
+    "record": ("relance.cli.record", "record", "Record a run that has no record yet."),
+    "runs": ("relance.cli.runs", "runs", "List recorded runs, or show one."),
     "images": ("relance.cli.images", "images", "Build, load, pin and list container images."),
     "completion": ("relance.cli.completion", "completion", "Print the completion script of a shell."),
 }

@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 
 from relance.cli import display, places, signals, values
-from relance.engines import local
+from relance.engines import local, snakemake
 from relance.engines.base import Watch
-from relance.errors import AnalysisError, ExitCode
+from relance.errors import AnalysisError, ExitCode, RelanceError
 from relance.model import RunRequest, RunResult, RunStatus, RuntimeKind, StepProgress
 from relance.store.images import LocalImage
 
@@ -107,6 +107,9 @@ def run(  # noqa: PLR0917 - click passes each by name
         display.showing(sys.stderr, usable, quiet=quiet or dry_run) as show,
     ):
         result = engine.run(request, Watch(show, lambda: noted.first))
+    if result.status in {RunStatus.OK, RunStatus.FAILED} and result.steps_total and not dry_run:
+        with signals.raising():
+            _record(result, engine.runtime.version, quiet=quiet)
     if result.uncontained:
         say(
             f"without 'container:', so with this machine's programs, files and environment, ran: "
@@ -117,6 +120,20 @@ def run(  # noqa: PLR0917 - click passes each by name
     elif not quiet:
         _tell(result, dry_run=dry_run)
     return _conclude(result, noted)
+
+
+def _record(result: RunResult, version: str, *, quiet: bool) -> None:
+    """Make the run's record; where that fails the run is what it was, and the reason is told."""
+    from relance.cli import record
+    from relance.recording import build
+
+    folder = snakemake.RunFolder(result.record)
+    environment = snakemake.environment(os.environ, result.runtime, folder)
+    request = build.Request(result.analysis, folder.events, environment, result.runtime, version or "unknown")
+    try:
+        record.make(request, folder.path, quiet=quiet)
+    except (RelanceError, OSError) as error:
+        click.echo(f"warning: the run was not recorded: {error}", err=True)
 
 
 def _load(kind: RuntimeKind, image: LocalImage) -> None:

@@ -1,0 +1,80 @@
+"""`relance record`: make the record of a run that has none."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from relance.errors import ExitCode, InputError
+from relance.recording import build, files
+
+_BYTES_SHOWN = 1 << 28  # more than this takes long enough to say how far it is
+
+
+@click.command()
+@click.argument("analysis", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def record(analysis: Path, quiet: bool) -> ExitCode:
+    """Record the last run of the analysis in DIR (default: here).
+
+    A run under `snakemake --logger relance` is recorded from its events; any other from the metadata that
+    Snakemake keeps and the files that lie there: what can't be told any more is `unknown`. Nothing runs, but
+    the Snakefile is read.
+    """
+    analysis = analysis.resolve()
+    if not (analysis / ".snakemake").is_dir():
+        raise InputError(
+            f"{analysis} has no run to record",
+            expected="a folder that Snakemake has run in, with its '.snakemake'",
+            found="none" if analysis.is_dir() else "no such folder",
+            next_step="give that folder: relance record DIR",
+        )
+    known = files.runs(analysis)
+    last = known[-1] if known else None
+    if last is not None and last.events and not last.record:
+        folder, events = last.folder, last.folder / files.EVENTS
+    else:
+        folder, events = None, None
+    request = build.Request(analysis, events, dict(os.environ))
+    path = make(request, folder, quiet=quiet)
+    click.echo(str(path))
+    return ExitCode.OK
+
+
+def make(request: build.Request, folder: Path | None, *, quiet: bool) -> Path:
+    """Make a record and write it into a run's folder, or a new one; return its path."""
+
+    def say(text: str) -> None:
+        if not quiet:
+            click.echo(f"relance: {text}", err=True)
+
+    parent = request.analysis / ".snakemake" / "relance"
+    with _progress(quiet=quiet) as progress:
+        made = build.record(request, build.Effects(parent / "digests.json", say, progress))
+    if folder is None:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="run-", dir=parent))
+    return files.write(made, folder)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Give what shows how far hashing is, on a terminal and where there is much of it."""
+    shown = -1
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        percent = 100 * done // max(total, 1)
+        if percent != shown and total > _BYTES_SHOWN and not quiet and sys.stderr.isatty():
+            shown = percent
+            click.echo(f"\rrecording: {percent}% of {total / 1e9:.1f} GB", err=True, nl=False)
+
+    yield show
+    if shown >= 0:
+        click.echo(err=True)

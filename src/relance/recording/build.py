@@ -1,0 +1,244 @@
+"""Makes the record of a run: jobs, digests of all they read and wrote, and where it ran."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from relance import __version__, digest
+from relance.model import UNKNOWN, Digest, FileDigest, JobRecord, RunFacts, RunRecord
+from relance.recording import jobs, sources
+from relance.recording.hashing import Hasher, contents, size
+from relance.recording.images import Resolver
+from relance.recording.jobs import FoundJob
+from relance.recording.sources import Events, Graph
+from relance.store import images
+
+_RUN = "{run}"
+_SLACK = 1.0  # seconds between the end of a job and Snakemake's noting it
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which run to record. Paths are absolute."""
+
+    analysis: Path
+    events: Path | None
+    """The run's events; None makes the record of what lies there, whoever made it."""
+    environment: Mapping[str, str]
+    """That of Snakemake when its graph is read."""
+    runtime: str = UNKNOWN
+    runtime_version: str = UNKNOWN
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What making a record has on its caller."""
+
+    cache: Path
+    """File that remembers digests."""
+    say: Callable[[str], None]
+    progress: Callable[[int, int], None]
+    """Told the bytes hashed and all there are to hash."""
+
+
+def record(request: Request, effects: Effects) -> RunRecord:
+    """Return the record of a run; what can't be told is `unknown`.
+
+    Raises:
+        InputError: a file that jobs read or wrote can't be read, or changes meanwhile.
+    """
+    analysis = request.analysis
+    events = sources.events(request.events) if request.events else None
+    arguments = (events.arguments if events else None) or ()
+    folder = Path(events.folder) if events and events.folder else analysis
+    graph, problem = sources.graph(arguments, folder, request.environment)
+    if graph is None:
+        effects.say(f"the graph of jobs can't be read, so some of them is unknown: {problem}")
+    metadata = sources.metadata(analysis)
+    found = jobs.find(analysis, graph, events, metadata)
+    found.sort(key=lambda job: (job.record.rule, job.record.outputs, str(job.record.wildcards)))
+
+    own = _own_files(graph)
+    paths = sorted({path for job in found for path in (*job.record.inputs, *job.record.outputs)})
+    scripts = [job.script for job in found if job.script]
+    digests = _Digests(analysis, effects)
+    digests.add([*paths, *own, *scripts])
+    runtime = request.runtime if request.runtime != UNKNOWN else _runtime(events)
+    resolver = Resolver(
+        analysis, images.known(analysis), runtime, events.last if events else None, digests.one
+    )
+    run_folder = str(request.events.parent) if request.events else _RUN
+
+    def told(path: str) -> FileDigest:
+        found_file = digests.file(path)
+        return replace(found_file, path=_shown(path, analysis, run_folder))
+
+    checksums = metadata.checksums()
+    written = _written(found)
+    files = tuple(_file(path, digests, checksums, written) for path in paths)
+    finished = tuple(_finished(job, digests, resolver, analysis, run_folder) for job in found)
+    digests.remember()
+    return RunRecord(
+        run=RunFacts(
+            made="during the run" if events else "afterwards",
+            graph=graph is not None,
+            status=_status(finished, watched=events is not None),
+            relance=__version__,
+            snakemake=events.start.get("snakemake_version", UNKNOWN) if events else UNKNOWN,
+            command=tuple(text.replace(run_folder, _RUN) for text in arguments)
+            if events and events.arguments is not None
+            else UNKNOWN,
+            snakefile=told(graph.snakefile) if graph else UNKNOWN,
+            included=tuple(told(path) for path in sorted(set(graph.included) - {graph.snakefile}))
+            if graph
+            else UNKNOWN,
+            configuration_files=tuple(told(path) for path in graph.configfiles) if graph else UNKNOWN,
+            configuration=graph.configuration if graph else UNKNOWN,
+            configuration_digest=digest.of_json(graph.configuration) if graph else UNKNOWN,
+            platform=f"{platform.system()} {platform.release()} {platform.machine()}",
+            processor=_processor(),
+            libc=" ".join(platform.libc_ver()).strip() or UNKNOWN,
+            runtime=runtime,
+            runtime_version=request.runtime_version,
+            targets=jobs.targets(graph, events, found),
+        ),
+        jobs=finished,
+        files=files,
+        started=events.first if events else UNKNOWN,
+        ended=events.last if events else UNKNOWN,
+        times=tuple(job.times for job in found),
+    )
+
+
+class _Digests:
+    """Digests of the files of an analysis, by the paths that its workflow writes."""
+
+    def __init__(self, analysis: Path, effects: Effects) -> None:
+        self._analysis = analysis
+        self._effects = effects
+        self._done = 0
+        self._total = 0
+        self._hasher = Hasher(effects.cache, self._count)
+        self._known: dict[Path, Digest] = {}
+
+    def add(self, paths: Iterable[str]) -> None:
+        there = {self._analysis / path for path in paths if (self._analysis / path).exists()}
+        missing = there - set(self._known)
+        self._total += sum(map(size, missing))
+        self._known.update(self._hasher.files(missing))
+
+    def one(self, path: Path) -> Digest:
+        self.add([str(path)])
+        return self._known[path]
+
+    def file(self, path: str) -> FileDigest:
+        self.add([path])
+        place = self._analysis / path
+        if place not in self._known:
+            return FileDigest(path, "gone", UNKNOWN, UNKNOWN, "none")
+        kind: Literal["folder", "file"] = "folder" if place.is_dir() else "file"
+        return FileDigest(path, kind, self._known[place], size(place), "content")
+
+    def modified(self, path: str) -> float:
+        """Return when a file, or the newest one of a folder, was last written."""
+        place = self._analysis / path
+        inside = contents(place) if place.is_dir() else [place]
+        return max((file.stat().st_mtime for file in inside), default=0.0)
+
+    def remember(self) -> None:
+        self._hasher.remember()
+
+    def _count(self, count: int) -> None:
+        self._done += count
+        self._effects.progress(self._done, self._total)
+
+
+def _written(found: Sequence[FoundJob]) -> dict[str, float]:
+    """Return by path when its content was settled: its maker's end, or its first reader's start."""
+    read: dict[str, float] = {}
+    made: dict[str, float | None] = {}
+    for job in found:
+        for path in job.record.outputs:
+            made[path] = job.times.ended if job.times.ended != UNKNOWN else None
+        if job.times.started != UNKNOWN:
+            for path in job.record.inputs:
+                read[path] = min(read.get(path, job.times.started), job.times.started)
+    # Parts of a folder that a job made are not told apart from those that came with the analysis.
+    return {
+        **{path: time for path, time in read.items() if path not in made},
+        **{path: time for path, time in made.items() if time is not None},
+    }
+
+
+def _file(
+    path: str, digests: _Digests, checksums: Mapping[str, str], written: Mapping[str, float]
+) -> FileDigest:
+    found = digests.file(path)
+    if found.kind == "gone":
+        known = checksums.get(path)
+        return replace(found, digest=digest.parse(known), source="snakemake") if known else found
+    late = path in written and digests.modified(path) > written[path] + _SLACK
+    return replace(found, altered=late)
+
+
+def _finished(
+    job: FoundJob, digests: _Digests, resolver: Resolver, analysis: Path, run_folder: str
+) -> JobRecord:
+    image = resolver.resolve(job.image) if job.image not in {None, UNKNOWN} else job.image
+    code = job.record.code
+    if job.script is not None:
+        script = digests.file(job.script)
+        code = replace(code, path=_shown(job.script, analysis, run_folder), digest=script.digest)
+    return jobs.with_files(job, image=image, code=code)
+
+
+def _own_files(graph: Graph | None) -> list[str]:
+    return [graph.snakefile, *graph.included, *graph.configfiles] if graph else []
+
+
+def _status(
+    finished: Sequence[JobRecord], *, watched: bool
+) -> Literal["ok", "failed", "unfinished", "unknown"]:
+    statuses = {job.status for job in finished}
+    if "failed" in statuses:
+        return "failed"
+    if "unfinished" in statuses:
+        return "unfinished"
+    return "ok" if watched and "unknown" not in statuses else UNKNOWN
+
+
+def _runtime(events: Events | None) -> str:
+    """Return what the arguments of a run say that its steps ran in."""
+    if events is None or events.arguments is None:
+        return UNKNOWN
+    text = " ".join(events.arguments)
+    standin = re.search(r"\.snakemake/relance/(podman|docker|plain)-images", text)
+    if standin:
+        return standin[1]
+    contained = re.search(
+        r"--(?:use-)?(?:singularity|apptainer)\b|--(?:sdm|software-dep\S*)[ =]\S*(?:apptainer|singularity)",
+        text,
+    )
+    return "apptainer" if contained else "plain"
+
+
+def _shown(path: str, analysis: Path, run_folder: str) -> str:
+    """Return a path relative to the analysis if it lies there, with the run's own folder by a fixed name."""
+    text = path.replace(run_folder, _RUN)
+    return str(Path(text).relative_to(analysis)) if Path(text).is_relative_to(analysis) else text
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or UNKNOWN

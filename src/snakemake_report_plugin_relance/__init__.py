@@ -1,0 +1,121 @@
+"""Snakemake report plugin that writes the graph of jobs with what a run's events lack.
+
+    snakemake --reporter relance --report-relance-outfile graph.json …
+
+Nothing runs. All that relance reads of Snakemake's jobs beyond its declared interfaces is read here.
+"""
+
+import json
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+from snakemake_interface_common.exceptions import WorkflowError
+from snakemake_interface_report_plugins.reporter import ReporterBase
+from snakemake_interface_report_plugins.settings import ReportSettingsBase
+
+
+@dataclass
+class ReportSettings(ReportSettingsBase):  # type: ignore[misc]
+    """Settings of the plugin, on Snakemake's command line as `--report-relance-…`."""
+
+    # Snakemake reads the annotation itself and knows only this form of it.
+    outfile: Optional[Path] = field(  # noqa: UP045
+        default=None, metadata={"help": "File that the graph is written to, as JSON", "required": True}
+    )
+
+
+class Reporter(ReporterBase):  # type: ignore[misc]
+    """Writes every job of the graph, in an order that depends on nothing but the jobs."""
+
+    def render(self) -> None:
+        """Write the file, whole or not at all."""
+        outfile = getattr(self.settings, "outfile", None)
+        if outfile is None:
+            raise WorkflowError("report plugin relance: --report-relance-outfile FILE is missing")
+        jobs = [_job(job) for level in self.dag.toposorted() for job in level]
+        jobs.sort(key=lambda job: (job["rule"], job["output"], sorted(job["wildcards"].items())))
+        workflow = self.dag.workflow
+        graph = {
+            "snakefile": workflow.main_snakefile,
+            "included": [str(path) for path in workflow.included],
+            "configuration": _exact(dict(workflow.config))[0],
+            "configfiles": [str(path) for path in workflow.configfiles],
+            "jobs": jobs,
+        }
+        partial = Path(f"{outfile}.partial")
+        partial.write_text(json.dumps(graph, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+        partial.replace(outfile)
+
+
+def _job(job: Any) -> dict[str, Any]:
+    rule = job.rule
+    kind, path = _code(job)
+    return {
+        "rule": rule.name,
+        "wildcards": {key: str(value) for key, value in job.wildcards_dict.items()},
+        "input": [str(item) for item in job.input],
+        "output": [str(item) for item in job.output],
+        "temporary": [str(item) for item in job.output if item.flags.get("temp")],
+        "protected": [str(item) for item in job.output if item.flags.get("protected")],
+        "directories": [str(item) for item in job.output if item.flags.get("directory")],
+        "log": [str(item) for item in job.log],
+        "benchmark": str(job.benchmark) if job.benchmark else None,
+        "params": _parameters(job.params),
+        "shellcmd": job.shellcmd,
+        "image": job.container_img_url,
+        "kind": kind,
+        "script": path,
+        "threads": int(job.threads),
+        "checkpoint": bool(job.is_checkpoint),
+    }
+
+
+def _code(job: Any) -> tuple[str, str | None]:
+    """Return what a job's code is, and its file if it has one of its own."""
+    for kind in ("script", "notebook"):
+        written = getattr(job.rule, kind)
+        if written:
+            path = str(getattr(written, "path", written)).removeprefix("file://")
+            if "://" not in path and not os.path.isabs(path):  # noqa: PTH117 - may be no path at all
+                path = str(Path(str(job.rule.basedir.get_path_or_uri(secret_free=True)), path))
+            return kind, path
+    if job.is_shell:
+        return "shell", None
+    return ("run" if job.is_run else "none" if not job.output else "other"), None
+
+
+def _parameters(params: Any) -> list[dict[str, Any]]:
+    """Return parameters in their order, each with its name, if it has one."""
+    names: dict[int, str] = {}
+    for name, (start, end) in params._get_names():
+        if end is None:
+            names[start] = name
+        else:
+            names.update(dict.fromkeys(range(start, end), name))
+    found = []
+    for at, item in enumerate(params):
+        value, exact = _exact(item)
+        found.append({"name": names.get(at), "value": value, "exact": exact})
+    return found
+
+
+def _exact(value: Any) -> tuple[Any, bool]:  # noqa: PLR0911 - one for each kind
+    """Return a value as JSON says it and whether nothing was lost; what JSON can't say becomes text."""
+    if value is None or isinstance(value, bool | int):
+        return value, True
+    if isinstance(value, float):
+        return (value, True) if math.isfinite(value) else (str(value), False)
+    if isinstance(value, str):
+        return str(value), True
+    if isinstance(value, dict):
+        pairs = {str(key): _exact(item) for key, item in value.items()}
+        return {key: item for key, (item, _) in pairs.items()}, all(exact for _, exact in pairs.values())
+    if isinstance(value, list | tuple):
+        items = [_exact(item) for item in value]
+        return [item for item, _ in items], all(exact for _, exact in items)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value), True
+    return repr(value), False
