@@ -159,6 +159,19 @@ def test_a_run_that_nobody_watched_is_recorded_afterwards_and_says_so(recorded: 
     }
 
 
+def test_a_recorded_run_is_not_recorded_again_until_another_has_run(recorded: Relance) -> None:
+    assert snakemake(recorded.folder, "results/inline.txt", "--logger", "relance").returncode == 0
+    first = recorded("record").stdout
+    assert recorded("record").stdout == first
+    assert shown(recorded)["run"]["made"] == "during the run"
+    metadata = recorded.folder / ".snakemake" / "metadata"
+    assert snakemake(recorded.folder, "results/inline.txt", "--force").returncode == 0
+    for path in metadata.iterdir():
+        os.utime(path, (path.stat().st_mtime + 60, path.stat().st_mtime + 60))
+    assert recorded("record").stdout != first
+    assert shown(recorded)["run"]["made"] == "afterwards"
+
+
 def test_outputs_without_metadata_are_recorded_with_nothing_claimed_of_their_making(
     recorded: Relance,
 ) -> None:

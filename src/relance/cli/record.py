@@ -14,6 +14,7 @@ import click
 from relance.errors import ExitCode, InputError
 from relance.recording import build, files
 
+_SLACK = 1.0  # seconds
 _BYTES_SHOWN = 1 << 28  # more than this takes long enough to say how far it is
 
 
@@ -37,14 +38,22 @@ def record(analysis: Path, quiet: bool) -> ExitCode:
         )
     known = files.runs(analysis)
     last = known[-1] if known else None
-    if last is not None and last.events and not last.record:
+    folder, events = None, None
+    if last is not None and last.events and not _ran_since(analysis, last.folder / files.EVENTS):
         folder, events = last.folder, last.folder / files.EVENTS
-    else:
-        folder, events = None, None
+        if last.record:
+            click.echo(str(folder / files.NAME))
+            return ExitCode.OK
     request = build.Request(analysis, events, dict(os.environ))
     path = make(request, folder, quiet=quiet)
     click.echo(str(path))
     return ExitCode.OK
+
+
+def _ran_since(analysis: Path, events: Path) -> bool:
+    """Return whether Snakemake noted a job after the last event: then a later run had nobody to watch it."""
+    noted = [path.stat().st_mtime for path in (analysis / ".snakemake" / "metadata").rglob("*")]
+    return max(noted, default=0.0) > events.stat().st_mtime + _SLACK
 
 
 def make(request: build.Request, folder: Path | None, *, quiet: bool) -> Path:
