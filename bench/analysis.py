@@ -1,6 +1,6 @@
 """Speed and memory of the dilepton analysis's programs, each beside the plainest way to do the same.
 
-    python bench/analysis.py [--events 10000 100000 1000000] [--generated 1000]
+    python bench/analysis.py [--events 10000 100000 1000000]
 
 Prints a table: events a second, peak memory, and the ratio to the reference of the same row, measured in
 the same run. Each figure is one process from its start to its end, so that start-up counts. The larger
@@ -71,12 +71,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class Row:
-    """A step over a number of events, and its reference over the same."""
+    """A step over a number of events, and its reference over the same, if that was measured."""
 
     step: str
     events: int
     ours: Measured
-    reference: Measured
+    reference: Measured | None
 
 
 def measure(command: Sequence[str | Path]) -> Measured:
@@ -132,7 +132,7 @@ def repeated(source: Path, events: int, times: int, target: Path) -> None:
         stream.write(gzip.compress(text[stop:], mtime=0))
 
 
-def reduced(folder: Path, source_events: int, events: int) -> Row:
+def reduced(folder: Path, source_events: int, events: int, *, compared: bool) -> Row:
     """Reduction; leaves `ntuple.root`."""
     source, target = folder / "many.hepmc.gz", folder / "ntuple.root"
     repeated(folder / "events.hepmc.gz", source_events, events // source_events, source)
@@ -147,7 +147,7 @@ def reduced(folder: Path, source_events: int, events: int) -> Row:
         "1",
     ]
     ours = measure([SCRIPTS / "reduce.py", *options, "--output", target])
-    reference = measure(["-c", PYHEPMC, source])
+    reference = measure(["-c", PYHEPMC, source]) if compared else None
     source.unlink()
     return Row("reduce", events, ours, reference)
 
@@ -166,6 +166,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--events", type=int, nargs="+", default=[10_000, 100_000], help="of reduction on")
+    parser.add_argument(
+        "--compared", type=int, default=100_000, help="most events for which reduction's reference runs too"
+    )
     parser.add_argument("--generated", type=int, default=1_000, help="events of the generation rows")
     given = parser.parse_args()
     print(
@@ -176,17 +179,18 @@ def main() -> None:
         for row in generated(folder, given.generated):
             show(row)
         for events in given.events:
-            show(reduced(folder, given.generated, events))
+            show(reduced(folder, given.generated, events, compared=events <= given.compared))
             show(histogrammed(folder, events))
 
 
 def show(row: Row) -> None:
     """Print one row."""
     ours, reference = row.ours, row.reference
+    time_ratio = f"{ours.seconds / reference.seconds:.2f}" if reference else "–"
+    memory_ratio = f"{ours.megabytes / reference.megabytes:.2f}" if reference else "–"
     print(
         f"{row.step:<38}{row.events:>9}{ours.seconds:>9.1f}{row.events / ours.seconds:>10.0f}"
-        f"{ours.megabytes:>7.0f}{ours.seconds / reference.seconds:>13.2f}"
-        f"{ours.megabytes / reference.megabytes:>15.2f}",
+        f"{ours.megabytes:>7.0f}{time_ratio:>13}{memory_ratio:>15}",
         flush=True,
     )
 
