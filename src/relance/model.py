@@ -13,6 +13,30 @@ Digest = NewType("Digest", str)
 
 
 @dataclass(frozen=True)
+class Part:
+    """A piece of content that is kept as a blob of its own; size in bytes."""
+
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Content kept in a store: one blob of this digest, or, if it is very large, parts in their order."""
+
+    digest: Digest
+    """sha256 of the whole content."""
+    size: int
+    """Bytes."""
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def blobs(self) -> tuple[Part, ...]:
+        """The blobs that hold it."""
+        return self.parts or (Part(self.digest, self.size),)
+
+
+@dataclass(frozen=True)
 class ImageRef:
     """A container image that an analysis names."""
 

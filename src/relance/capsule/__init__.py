@@ -1,0 +1,1 @@
+"""Capsules: all that an analysis needs to run again, as one OCI artifact."""
