@@ -199,6 +199,9 @@ class CodeRecord:
     path: str | None = None
     digest: Digest | Unknown = UNKNOWN
     """sha256 of the script or notebook, or of the text of a rule's `run:` and `shell:` as written."""
+    files: tuple[str, ...] | Unknown = UNKNOWN
+    """Every source file of the analysis that the job's code may reach, relative to the analysis; their
+    digests stand in `RunRecord.files`."""
 
 
 @dataclass(frozen=True)
@@ -237,6 +240,9 @@ class JobRecord:
     logs: tuple[str, ...]
     temporary: tuple[str, ...] | Unknown = UNKNOWN
     protected: tuple[str, ...] | Unknown = UNKNOWN
+    directories: tuple[str, ...] | Unknown = UNKNOWN
+    """Outputs that are folders."""
+    threads: int | Unknown = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -273,6 +279,16 @@ class RunFacts:
     runtime_version: str
     targets: tuple[str, ...]
     """What the run was asked for: what rules without outputs name, else what no job reads."""
+    read: tuple[FileDigest, ...] | Unknown = UNKNOWN
+    """Files of the analysis that were opened while its Snakefile was parsed."""
+    read_outside: tuple[FileDigest, ...] | Unknown = UNKNOWN
+    """Files elsewhere that were, by absolute path; without those of Python, Snakemake and the system."""
+    variables: tuple[str, ...] | Unknown = UNKNOWN
+    """Names of environment variables that the Snakefile asked for."""
+    environments: Mapping[str, Digest] = field(default_factory=dict)
+    """Of the locked environments that jobs of a plain run used: `envs/<name>.txt`."""
+    redacted: tuple[str, ...] = ()
+    """Places of this record where a value that looks like a secret was left out."""
 
 
 @dataclass(frozen=True)
@@ -282,7 +298,7 @@ class RunRecord:
     run: RunFacts
     jobs: tuple[JobRecord, ...]
     files: tuple[FileDigest, ...]
-    """Every input and output once, by path."""
+    """Every input, output and source file of a job once, by path."""
     started: float | Unknown
     ended: float | Unknown
     times: tuple[JobTimes, ...]

@@ -41,7 +41,7 @@ def record(analysis: Path, quiet: bool) -> ExitCode:
     folder, events = None, None
     if last is not None and last.events and not _ran_since(analysis, last.folder / files.EVENTS):
         folder, events = last.folder, last.folder / files.EVENTS
-        if last.record:
+        if last.record and files.is_current(folder / files.NAME):
             click.echo(str(folder / files.NAME))
             return ExitCode.OK
     request = build.Request(analysis, events, dict(os.environ))

@@ -68,7 +68,9 @@ def show(name: str | None, analysis: Path, as_json: bool) -> ExitCode:
 def _list(analysis: Path) -> ExitCode:
     known = files.runs(analysis)
     for run in known:
-        if run.record:
+        if run.record and not files.is_current(run.folder / files.NAME):
+            click.echo(f"{run.name}  recorded by another version of relance: relance record")
+        elif run.record:
             record = files.read(run.folder / files.NAME)
             states = Counter(job["status"] for job in record["jobs"])
             jobs = ", ".join(f"{count} {status}" for status, count in sorted(states.items()))

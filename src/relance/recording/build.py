@@ -194,7 +194,12 @@ def _finished(
     if job.script is not None:
         script = digests.file(job.script)
         code = replace(code, path=_shown(job.script, analysis, run_folder), digest=script.digest)
-    return jobs.with_files(job, image=image, code=code)
+    directories = job.record.directories
+    if directories == UNKNOWN:  # Snakemake lets nothing else be a folder
+        kinds = {path: digests.file(path).kind for path in job.record.outputs}
+        if "gone" not in kinds.values():
+            directories = tuple(path for path, kind in kinds.items() if kind == "folder")
+    return jobs.with_files(job, image=image, code=code, directories=directories)
 
 
 def _own_files(graph: Graph | None) -> list[str]:

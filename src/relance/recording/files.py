@@ -16,7 +16,7 @@ from relance.store.atomic import write_bytes
 
 NAME = "record.json"
 EVENTS = "events.jsonl"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,15 @@ def read(path: Path) -> Mapping[str, Any]:
         raise _no_record(path, f"version {version}")
     found: Mapping[str, Any] = value
     return found
+
+
+def is_current(path: Path) -> bool:
+    """Return whether a record's file can be read by this version of relance."""
+    try:
+        read(path)
+    except InputError:
+        return False
+    return True
 
 
 def runs(analysis: Path) -> list[RecordedRun]:

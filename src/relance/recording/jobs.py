@@ -114,6 +114,8 @@ class _Merged:
             logs=tuple(self._first("log") or ()),
             temporary=tuple(graph["temporary"]) if graph else UNKNOWN,
             protected=tuple(graph["protected"]) if graph else UNKNOWN,
+            directories=tuple(graph["directories"]) if graph else UNKNOWN,
+            threads=self._threads(graph),
         )
         image: str | Unknown | None = UNKNOWN
         if graph is not None:
@@ -194,6 +196,12 @@ class _Merged:
         if written is None:
             return UNKNOWN
         return tuple(Parameter(UNKNOWN, str(value), exact=False) for value in written)
+
+    def _threads(self, graph: Mapping[str, Any] | None) -> int | Unknown:
+        threads = self.event.fields.get("threads") if self.event is not None else None
+        if threads is None and graph is not None:
+            threads = graph["threads"]
+        return UNKNOWN if threads is None else int(threads)
 
     def _code(self, kind: str) -> Digest | Unknown:
         record = self._group.record
