@@ -47,18 +47,18 @@ def test_quick_has_the_same_number_of_events_for_every_sample() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
-        ("luminosity: 0.2 fb^-1", "luminosity: 1 pb", 5, "expected a unit of luminosity"),
-        ("luminosity: 0.2 fb^-1", "luminosity: -1", 5, "expected more than 0 fb^-1, found -1"),
+        ("luminosity: 0.06 fb^-1", "luminosity: 1 pb", 5, "expected a unit of luminosity"),
+        ("luminosity: 0.06 fb^-1", "luminosity: -1", 5, "expected more than 0 fb^-1, found -1"),
         (
-            "luminosity: 0.2 fb^-1",
+            "luminosity: 0.06 fb^-1",
             "luminosity: {}",
             5,
             "expected type number in fb^-1, such as '1 fb^-1', found {}",
         ),
-        ("luminosity: 0.2 fb^-1", "lumi: 0.2 fb^-1", 5, "unknown key 'lumi'"),
+        ("luminosity: 0.06 fb^-1", "lumi: 0.06 fb^-1", 5, "unknown key 'lumi'"),
         ("  mass: 2 TeV", "  mas: 2 TeV", 14, "unknown key 'mas' in 'signal'; did you mean 'mass'?"),
         ("  process: zprime", "  process: wprime", 13, "expected one of 'zprime', found \"wprime\""),
-        ("  templates: 300", "  templates: many", 10, 'expected type integer, found "many"'),
+        ("  templates: 100", "  templates: many", 10, 'expected type integer, found "many"'),
         ("output: results/tiny", "output: ../elsewhere", 2, "the folder of all products"),
         ("seed: 1", "seed: 1\nseed: 2", 4, "stands here a second time"),
         ("seed: 1", "seed: !!python/name:os.system", 3, "expected plain values"),

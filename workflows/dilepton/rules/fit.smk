@@ -18,6 +18,7 @@ rule fit:
         "../../../envs/analysis.yaml"
     container:
         image("analysis")
+    threads: 2
     params:
         luminosity=config["luminosity"],
     shell:

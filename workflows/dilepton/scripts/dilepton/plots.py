@@ -1,7 +1,11 @@
 """Plots of the fit: every region before and after it, pulls, correlations, and the scan of CLs."""
 
 import math
-from collections.abc import Callable, Sequence
+import multiprocessing
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
@@ -21,6 +25,8 @@ from dilepton.report import Inputs
 
 # No date and no program version, so that equal results are equal files.
 METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+MOST_PROCESSES = 2
+"""Those that draw; as many as the fit's rule has threads."""
 GREEN, YELLOW = "#00cc00", "#ffcc00"
 STYLE = {
     "font.family": ["TeX Gyre Heros", "DejaVu Sans"],
@@ -48,28 +54,49 @@ def draw_all(
     Raises:
         OSError: a file can't be written.
     """
-    save = _saver(folder, formats, analysis.plots.resolution)
+    drawings: dict[str, Callable[[], Figure]] = {}
+    for stage, predicted in (("before_fit", predictions.before), ("after_fit", predictions.after)):
+        for region in analysis.regions:
+            prediction = by_region(predicted)[region.name]
+            drawings[f"{region.name}_{stage}"] = partial(
+                _region, analysis, inputs, predictions, region, prediction=prediction, stage=stage
+            )
+    drawings["pulls"] = partial(_pulls, found.background, analysis, inputs)
+    drawings["correlations"] = partial(_correlations, found.background, analysis)
+    drawings["cls_scan"] = partial(_scan, analysis, inputs, found)
+    save = partial(_save, drawings, folder, formats, analysis.plots.resolution)
+    # Drawing takes longer than fitting; what the processes need is inherited, so that nothing is copied.
+    processes = min(MOST_PROCESSES, len(os.sched_getaffinity(0)))
+    with ProcessPoolExecutor(
+        processes, multiprocessing.get_context("fork"), initializer=_inherit, initargs=(save,)
+    ) as pool:
+        list(pool.map(_save_one, drawings))
+
+
+_inherited: list[Callable[[str], None]] = []
+
+
+def _inherit(save: Callable[[str], None]) -> None:
+    _inherited.append(save)
+
+
+def _save_one(name: str) -> None:
+    _inherited[0](name)
+
+
+def _save(
+    drawings: Mapping[str, Callable[[], Figure]],
+    folder: Path,
+    formats: Sequence[str],
+    resolution: int,
+    name: str,
+) -> None:
     with plt.style.context([mplhep.style.ROOT, STYLE]):
-        for stage, predicted in (("before_fit", predictions.before), ("after_fit", predictions.after)):
-            for region in analysis.regions:
-                prediction = by_region(predicted)[region.name]
-                save(
-                    f"{region.name}_{stage}",
-                    _region(analysis, inputs, predictions, region, prediction=prediction, stage=stage),
-                )
-        save("pulls", _pulls(found.background, analysis, inputs))
-        save("correlations", _correlations(found.background, analysis))
-        save("cls_scan", _scan(analysis, inputs, found))
-
-
-def _saver(folder: Path, formats: Sequence[str], resolution: int) -> Callable[[str, Figure], None]:
-    def save(name: str, figure: Figure) -> None:
+        figure = drawings[name]()
         for kind in formats:
             quick = {"pil_kwargs": {"compress_level": 1}} if kind == "png" else {}
             figure.savefig(folder / f"{name}.{kind}", dpi=resolution, metadata=METADATA[kind], **quick)
         plt.close(figure)
-
-    return save
 
 
 def _label(axes: Axes, settings: PlotSettings, luminosity: float, *lines: str) -> None:
