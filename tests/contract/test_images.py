@@ -20,12 +20,13 @@ from relance.errors import InputError, MissingPartError
 from relance.store import base as bases
 from relance.store import build as building
 from relance.store import registry, squashfs
-from relance.store.build import PipSettings, Store
+from relance.store.build import PipSettings
 from relance.store.builders import all_builders, choose
 from relance.store.images import LocalImage, known, write_local
 from relance.store.layout import Layout
 from relance.store.normalise import Image, Settings, assemble
 from relance.store.registry import Reference
+from relance.store.store import Store
 
 pytestmark = pytest.mark.container
 

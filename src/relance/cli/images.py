@@ -19,9 +19,10 @@ from relance.store import base as bases
 from relance.store import build as building
 from relance.store import builders, loading, registry, squashfs
 from relance.store import images as known_images
-from relance.store.build import PipSettings, Plan, Store
+from relance.store.build import PipSettings, Plan
 from relance.store.images import LocalImage, PublishedImage
 from relance.store.registry import Reference
+from relance.store.store import Store
 
 _DIRECTORY = click.option(
     "-C",
@@ -58,6 +59,7 @@ def images() -> None:
 @click.option("-f", "--force", is_flag=True, help="Build what is current too.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be built; build nothing.")
 @_DIRECTORY
+@places.STORE
 @_JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def build(  # noqa: PLR0917 - click passes each by name
@@ -67,13 +69,14 @@ def build(  # noqa: PLR0917 - click passes each by name
     force: bool,
     dry_run: bool,
     repository: Path,
+    chosen_store: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Build the images NAME, or all, that are missing or out of date.
 
     What was built is written to containers/images.local.yaml and used from then on in place of published
-    images. The files lie in $RELANCE_STORE (default: ~/.local/share/relance).
+    images. The files lie in the store.
     """
     say = _speaker(quiet)
     plans = building.plan(repository, names)
@@ -85,7 +88,7 @@ def build(  # noqa: PLR0917 - click passes each by name
     built: list[str] = []
     if todo:
         chosen = builders.choose(builder, builders.all_builders())
-        store = Store(places.store(os.environ))
+        store = Store(places.store(os.environ, chosen_store))
         pip = _pip_settings()
         for plan in todo:
             started = time.monotonic()
@@ -138,9 +141,12 @@ def list_(repository: Path, as_json: bool) -> None:
     type=click.Choice([engine.name for engine in builders.loading_engines()]),
 )
 @_DIRECTORY
+@places.STORE
 @_JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def load(engines: tuple[str, ...], repository: Path, as_json: bool, quiet: bool) -> None:
+def load(
+    engines: tuple[str, ...], repository: Path, chosen_store: Path | None, as_json: bool, quiet: bool
+) -> None:
     """Give the images built here to Podman, Docker, or every one of them that answers.
 
     The engine that built an image has it already, and 'relance run' loads what is missing by itself.
@@ -156,10 +162,10 @@ def load(engines: tuple[str, ...], repository: Path, as_json: bool, quiet: bool)
             next_step="type 'relance images build'",
         )
     rows: list[dict[str, object]] = []
-    store = Store(places.store(os.environ))
+    store = Store(places.store(os.environ, chosen_store))
     for engine in loading.answering(engines, builders.loading_engines()):
         for name, image in sorted(local.items()):
-            new = loading.load(store.images, image, engine)
+            new = loading.load(store.content, image, engine)
             say(f"{engine.name} {'has now' if new else 'had already'} {name}, {image.config}")
             rows.append({"engine": engine.name, "name": name, "config": image.config, "loaded": new})
     if as_json:
@@ -169,15 +175,16 @@ def load(engines: tuple[str, ...], repository: Path, as_json: bool, quiet: bool)
 @images.command()
 @click.argument("references", metavar="[NAME=REF]...", nargs=-1)
 @_DIRECTORY
+@places.STORE
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def lock(references: tuple[str, ...], repository: Path, quiet: bool) -> None:
+def lock(references: tuple[str, ...], repository: Path, chosen_store: Path | None, quiet: bool) -> None:
     """Pin published images: pull each REF (HOST/REPOSITORY@sha256:…) and write its digests.
 
     The digests of manifest, configuration and runtime image go to containers/images.lock.yaml. Images that
     are not named keep their entry.
     """
     say = _speaker(quiet)
-    store = Store(places.store(os.environ))
+    store = Store(places.store(os.environ, chosen_store))
     pinned = dict(known_images.known(repository).published)
     for text in references:
         name, _, reference_text = text.partition("=")

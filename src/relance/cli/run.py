@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -47,6 +48,7 @@ class _PassingOn(click.Command):
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would run and why; run nothing.")
 @click.option("-k", "--keep-going", is_flag=True, help="Go on with steps that don't need a failed one.")
+@places.STORE
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.pass_context
@@ -59,6 +61,7 @@ def run(  # noqa: PLR0917 - click passes each by name
     cores: int | None,
     dry_run: bool,
     keep_going: bool,
+    chosen_store: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> ExitCode:
@@ -96,7 +99,7 @@ def run(  # noqa: PLR0917 - click passes each by name
             RuntimeKind(runtime) if runtime else None,
             outer=os.environ,
             cache=places.cache(os.environ),
-            load=_load,
+            load=partial(_load, places.store(os.environ, chosen_store)),
             say=say,
             make=not dry_run,
         )
@@ -136,12 +139,12 @@ def _record(result: RunResult, version: str, *, quiet: bool) -> None:
         click.echo(f"warning: the run was not recorded: {error}", err=True)
 
 
-def _load(kind: RuntimeKind, image: LocalImage) -> None:
+def _load(folder: Path, kind: RuntimeKind, image: LocalImage) -> None:
     from relance.store import builders, loading
-    from relance.store.build import Store
+    from relance.store.store import Store
 
     engines = {engine.name: engine for engine in builders.loading_engines()}
-    loading.load(Store(places.store(os.environ)).images, image, engines[kind.value])
+    loading.load(Store(folder).content, image, engines[kind.value])
 
 
 def _as_json(result: RunResult) -> str:

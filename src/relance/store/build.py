@@ -14,9 +14,9 @@ from relance.store import images, normalise, squashfs
 from relance.store.atomic import write_bytes, write_text
 from relance.store.builder import Builder, Context
 from relance.store.images import LocalImage
-from relance.store.layout import Layout
 from relance.store.normalise import Image, Settings
 from relance.store.recipe import Recipe, read
+from relance.store.store import Store
 
 RECIPE_VERSION = 2
 """Changes whenever the same Containerfile would give another image or runtime image."""
@@ -30,33 +30,6 @@ class Plan:
     recipe: Recipe
     local: LocalImage | None
     current: bool
-
-
-@dataclass(frozen=True)
-class Store:
-    """The user's folder of images: an OCI layout, runtime images by digest, pip's downloads."""
-
-    folder: Path
-
-    @property
-    def layout(self) -> Layout:
-        """The images, with shared layers once; the folder is made where there is none."""
-        return Layout(self.images)
-
-    @property
-    def images(self) -> Path:
-        """Folder of the layout."""
-        return self.folder / "images"
-
-    @property
-    def runtime(self) -> Path:
-        """Folder of the runtime images."""
-        return self.folder / "runtime" / "sha256"
-
-    @property
-    def offered(self) -> Path:
-        """What builds are shown as /run/relance: pip's settings, and its cache (pip checks the hashes)."""
-        return self.folder / "offered"
 
 
 @dataclass(frozen=True)
@@ -148,7 +121,7 @@ def build(  # noqa: PLR0917 - each is another collaborator
         InputError: what the builder made holds hostile entries.
     """
     layout = store.layout
-    with tempfile.TemporaryDirectory(prefix="relance-build-") as folder:
+    with tempfile.TemporaryDirectory(prefix="relance-build-") as folder, store.writing():
         _offer(store.offered, pip)
         context = Context(repository.resolve(), store.offered, say, environment or {})
         rootfs = Path(folder) / "rootfs.tar"
@@ -157,9 +130,9 @@ def build(  # noqa: PLR0917 - each is another collaborator
         with rootfs.open("rb") as stream:
             settings = _settings(base, todo.recipe)
             image = normalise.assemble(layout, base, stream, settings, architecture=base.architecture)
-    say("making the runtime image")
-    runtime = squashfs.build(layout, image, store.runtime)
-    layout.name(f"{todo.name}/{image.config.digest.removeprefix('sha256:')[:12]}", image.manifest)
+        say("making the runtime image")
+        runtime = squashfs.build(layout, image, store.runtime)
+        layout.name(f"{todo.name}/{image.config.digest.removeprefix('sha256:')[:12]}", image.manifest)
     reference = f"localhost/relance/{todo.name}:{image.config.digest.removeprefix('sha256:')[:12]}"
     builder.load(layout, image, reference)
     return LocalImage(
