@@ -95,6 +95,8 @@ class Entry:
     language: str
     file: str
     configuration: str | None = None
+    sources: tuple[str, ...] = ()
+    """Patterns of the files that come with the analysis; empty: all that version control knows of."""
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class _Reader:
         )
         return Specification(
             identity=_identity(top["identity"]),
-            workflow=Entry(**top["workflow"]),
+            workflow=Entry(**{**top["workflow"], "sources": tuple(top["workflow"].get("sources", ()))}),
             interface=interface,
             visibility=Audience(**{key: Visibility(given) for key, given in top["visibility"].items()}),
             validation={
