@@ -1,0 +1,1 @@
+"""Capsules run again: from what they hold alone, in a sandbox."""
