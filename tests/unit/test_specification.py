@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from relance import units
 from relance.errors import InputError
 from relance.specification import contradictions, reading, values, writing
-from relance.specification.model import Parameter, ParameterType, Reference, Specification, Visibility
+from relance.specification.model import (
+    Parameter,
+    ParameterType,
+    Products,
+    Reference,
+    Specification,
+    Tolerance,
+    Visibility,
+)
 
 ROOT = Path(__file__).parents[2]
 DILEPTON = ROOT / "specs" / "dilepton.yaml"
@@ -319,6 +327,52 @@ def test_what_is_written_is_read_back(
     )
     path.write_text(writing.text(changed), encoding="utf-8")
     assert reading.load(path) == changed
+
+
+@given(
+    because=TEXT,
+    inside=st.none() | TEXT,
+    relative=st.none() | st.floats(0, 1),
+    p_value=st.none() | st.floats(0.001, 0.999),
+    unordered=st.booleans(),
+)
+@settings(max_examples=30, deadline=None)
+def test_tolerances_of_products_are_read_back(
+    tmp_path_factory: pytest.TempPathFactory,
+    *,
+    because: str,
+    inside: str | None,
+    relative: float | None,
+    p_value: float | None,
+    unordered: bool,
+) -> None:
+    path = tmp_path_factory.mktemp("specs") / "small.yaml"
+    path.write_text(yaml.safe_dump(small()))
+    declared = Tolerance(
+        "{output}/**/*.root", because, inside, relative, p_value=p_value, unordered=unordered
+    )
+    changed = dataclasses.replace(reading.load(path), products=Products(tolerances=(declared,)))
+    path.write_text(writing.text(changed), encoding="utf-8")
+    assert reading.load(path) == changed
+
+
+@pytest.mark.parametrize(
+    "tolerance",
+    [
+        {"path": "fit.json", "relative": 0.1},
+        {"path": "fit.json", "relative": -0.1, "because": "x"},
+        {"path": "../fit.json", "relative": 0.1, "because": "x"},
+        {"path": "fit.json", "p_value": 1, "because": "x"},
+        {"path": "fit.json", "ignored": True, "because": "x"},
+    ],
+)
+def test_a_tolerance_that_says_too_little_or_too_much_is_refused(
+    tmp_path: Path, tolerance: dict[str, object]
+) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(small() | {"products": {"tolerances": [tolerance]}}))
+    with pytest.raises(InputError):
+        reading.load(path)
 
 
 def test_a_reference_agrees_within_the_larger_of_its_tolerances() -> None:

@@ -215,11 +215,33 @@ class ExternalData:
 
 
 @dataclass(frozen=True)
+class Tolerance:
+    """How far products may differ when they are made again and still be the same."""
+
+    path: str
+    """Pattern of paths; `{output}` stands for the value of that key of the configuration."""
+    because: str
+    inside: str | None = None
+    """Pattern of the parts of a file that it holds for; None: all."""
+    relative: float | None = None
+    """Largest difference over the larger of both values."""
+    absolute: float | None = None
+    """Largest difference, in the file's unit; of both tolerances the larger counts."""
+    p_value: float | None = None
+    """Least p-value of the χ² between two histograms."""
+    unordered: bool = False
+    """Whether the order of an array's items, or of a table's lines, doesn't count."""
+    ignored: bool = False
+    """Whether these parts aren't compared."""
+
+
+@dataclass(frozen=True)
 class Products:
-    """What a capsule holds besides the results."""
+    """What a capsule holds besides the results, and how its products are compared with those of a rerun."""
 
     keep: tuple[Kept, ...] = ()
     external: tuple[ExternalData, ...] = ()
+    tolerances: tuple[Tolerance, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from relance import document as documents
 from relance import schema, units
 from relance.document import Document
 from relance.errors import InputError
@@ -31,6 +32,7 @@ from relance.specification.model import (
     ResultField,
     ResultType,
     Specification,
+    Tolerance,
     Value,
     Visibility,
 )
@@ -45,7 +47,20 @@ def load(path: Path) -> Specification:
         InputError: every place that is wrong, each with file and line, what was expected, what was found
             and what to do.
     """
-    document = schema.load(path, schema.bundled("analysis"))
+    return _read(documents.read(path))
+
+
+def parse(data: bytes, path: Path) -> Specification:
+    """Read a specification that is at hand as bytes; `path` is for messages.
+
+    Raises:
+        InputError: as `load`.
+    """
+    return _read(documents.parse(data, path))
+
+
+def _read(document: Document) -> Specification:
+    schema.check(document, schema.bundled("analysis"))
     reader = _Reader(document)
     specification = reader.specification()
     wrong = [*reader.wrong, *contradictions.found(specification, document)]
@@ -228,4 +243,5 @@ def _products(given: Mapping[str, Any]) -> Products:
             ExternalData(**{**data, "locations": tuple(data["locations"])})
             for data in given.get("external", ())
         ),
+        tolerances=tuple(Tolerance(**tolerance) for tolerance in given.get("tolerances", ())),
     )
