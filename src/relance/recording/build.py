@@ -12,11 +12,11 @@ from typing import Literal
 from relance import __version__, digest
 from relance.model import UNKNOWN, Digest, FileDigest, JobRecord, RunFacts, RunRecord
 from relance.recording import jobs, sources
-from relance.recording.hashing import Hasher, contents, size
 from relance.recording.images import Resolver
 from relance.recording.jobs import FoundJob
 from relance.recording.sources import Events, Graph
 from relance.store import images
+from relance.store.hashing import Hasher, contents, size
 
 _RUN = "{run}"
 _SLACK = 1.0  # seconds between the end of a job and Snakemake's noting it

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from relance import digest
 from relance.errors import InputError
-from relance.recording.hashing import Hasher
+from relance.store.hashing import Hasher
 
 
 def settled(path: Path, data: bytes) -> Path:
@@ -27,7 +27,7 @@ def sha256(data: bytes) -> str:
 def old(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes every file look ten seconds old: the inode's time can't be set."""
     now = time.time_ns
-    monkeypatch.setattr("relance.recording.hashing.time.time_ns", lambda: now() + 10_000_000_000)
+    monkeypatch.setattr("relance.store.hashing.time.time_ns", lambda: now() + 10_000_000_000)
 
 
 @given(data=st.binary(max_size=100))

@@ -1,0 +1,424 @@
+"""Files into a store and out of it: hashed while they are copied, shared on disk where the file system can.
+
+A blob is never the same inode as a file outside. What a process writes has no name until its digest is
+known, so a killed one leaves no wrong blob. Nothing is forced to the disk: after a power cut what was
+written in the last half minute may be missing or cut short; then its size differs, and it is written anew
+the next time that it is put (`relance store fsck` finds the rest).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import io
+import os
+import struct
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Event
+from typing import BinaryIO, Protocol
+
+from relance.errors import InputError
+from relance.model import Digest, Part, Stored
+from relance.store.hashing import Memory, opened, require_unchanged, unreadable, usable_threads
+from relance.store.layout import Layout
+
+PART = 1 << 30
+"""Bytes; content that is larger is kept as blobs of this size, since registries refuse very large ones."""
+
+_CHUNK = 1 << 18  # it stays in the processor's cache between reading, hashing and writing
+_CLONE_RANGE = 0x4020940D  # FICLONERANGE of linux/fs.h
+_CANNOT_CLONE = {
+    errno.EOPNOTSUPP,
+    errno.ENOTTY,
+    errno.EXDEV,
+    errno.EINVAL,
+    errno.EPERM,
+    errno.ENOSYS,
+    errno.EACCES,
+    errno.EBADF,
+    errno.EISDIR,
+}
+
+Told = Callable[[int], None]
+
+
+class _Updating(Protocol):
+    def update(self, data: bytes | memoryview, /) -> None: ...
+
+
+def put(layout: Layout, path: Path, *, known: Stored | None = None, told: Told = lambda _: None) -> Stored:
+    """Keep a file's content and return where; many threads and processes may do so at once.
+
+    known: what the content is, if somebody knows. If that is kept already, the file isn't read.
+    told: hears the bytes as they are copied.
+
+    Raises:
+        InputError: the file can't be read, changed meanwhile, or isn't what is known of it.
+    """
+    if known is not None and has(layout, known):
+        for part in known.blobs:
+            layout.touch(part.digest)
+        told(known.size)
+        return known
+    found, _ = _kept(layout, path, told)
+    if known is not None and found.digest != known.digest:
+        raise InputError(
+            f"{path} is not what it was",
+            expected=known.digest,
+            found=found.digest,
+            next_step="make what needs it again, or put the former file back",
+        )
+    return found
+
+
+def put_all(
+    layout: Layout,
+    paths: Iterable[Path],
+    *,
+    cache: Memory | None = None,
+    threads: int | None = None,
+    told: Told = lambda _: None,
+) -> Mapping[Path, Stored]:
+    """Keep the contents of files and return where, by path.
+
+    cache: remembers digests, so that unchanged files whose content is kept aren't read a second time; the
+        caller writes it (`Memory.write`).
+    told: hears the bytes as they are done; called from several threads.
+
+    Raises:
+        InputError: as `put`. What was kept until then stays.
+    """
+    wanted = sorted(set(paths))
+    stopping = Event()
+
+    def heard(count: int) -> None:
+        if stopping.is_set():
+            raise _StoppedError
+        told(count)
+
+    def one(path: Path) -> Stored:
+        if cache is None:
+            return put(layout, path, told=heard)
+        begun = time.time_ns()
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise unreadable(path, error.strerror or str(error)) from error
+        known = cache.recall(path, status)
+        # What is larger and has no parts was only hashed, by somebody who keeps nothing.
+        if known is not None and (known.size <= PART or known.parts) and has(layout, known):
+            return put(layout, path, known=known, told=heard)
+        found, status = _kept(layout, path, heard)
+        cache.learn(path, status, begun, found)
+        return found
+
+    with ThreadPoolExecutor(threads or usable_threads()) as pool:
+        # The largest first: else the last to begin would keep one thread busy while the others are done.
+        begun = {path: pool.submit(one, path) for path in sorted(wanted, key=_size, reverse=True)}
+        try:
+            return {path: begun[path].result() for path in wanted}
+        finally:
+            stopping.set()
+            pool.shutdown(cancel_futures=True)
+
+
+def put_bytes(layout: Layout, data: bytes) -> Stored:
+    """Keep bytes and return where."""
+    return Stored(layout.add(data, "application/octet-stream").digest, len(data))
+
+
+def has(layout: Layout, stored: Stored) -> bool:
+    """Tell whether every blob is there and has its size, without reading any."""
+    return all(layout.size(part.digest) == part.size for part in stored.blobs)
+
+
+def verify(layout: Layout, stored: Stored, *, told: Told = lambda _: None) -> None:
+    """Read all that is kept of a content and make sure that it is what its digest says.
+
+    Raises:
+        InputError: a blob is missing or damaged, or the parts don't make up the whole.
+    """
+    with _blobs(layout, stored) as streams:
+        _verify(layout, stored, streams, told)
+
+
+def restore(
+    layout: Layout,
+    stored: Stored,
+    path: Path,
+    *,
+    executable: bool = False,
+    mtime: float | None = None,
+    told: Told = lambda _: None,
+) -> None:
+    """Write a content to a path, whole or not at all; what was there is replaced. Its folder must be there.
+
+    Whoever writes to the file afterwards can't touch the store by it. mtime: Unix time, s.
+
+    Raises:
+        InputError: a blob is missing or damaged.
+    """
+    handle, name = tempfile.mkstemp(prefix=".relance-", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w+b", buffering=0) as target, _blobs(layout, stored) as streams:
+            if all(
+                _cloned(stream, 0, part.size, target, at)
+                for stream, part, at in zip(streams, stored.blobs, _offsets(stored), strict=True)
+            ):
+                found = _hash(target, told)
+            else:
+                target.seek(0)
+                target.truncate()
+                state = hashlib.sha256()
+                for stream in streams:
+                    _copy(stream, target, None, [state], told)
+                found = Digest(f"sha256:{state.hexdigest()}")
+            if found != stored.digest:
+                _verify(layout, stored, streams, lambda _: None)
+                raise _inconsistent(stored, found)
+            os.fchmod(target.fileno(), 0o755 if executable else 0o644)
+            if mtime is not None:
+                os.utime(target.fileno(), (mtime, mtime))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_stored(layout: Layout, stored: Stored) -> Iterator[BinaryIO]:
+    """Open a content for reading, seekable, after all of it was verified on the same open files.
+
+    Raises:
+        InputError: a blob is missing or damaged.
+    """
+    with _blobs(layout, stored) as streams:
+        _verify(layout, stored, streams, lambda _: None)
+        yield io.BufferedReader(_Joined(streams, stored), _CHUNK)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # whoever opens it says why
+
+
+class _StoppedError(Exception):
+    """Ends the copying of a file because another one failed, or the user stopped it."""
+
+
+def _kept(layout: Layout, path: Path, told: Told) -> tuple[Stored, os.stat_result]:
+    with opened(path) as source:
+        before = os.fstat(source.fileno())
+        return _copied(layout, source, path, before, told), before
+
+
+def _copied(layout: Layout, source: io.FileIO, path: Path, before: os.stat_result, told: Told) -> Stored:
+    if before.st_size <= PART:
+        with layout.incoming() as file:
+            found, size = _filled(file.stream, source, 0, before.st_size, None, told)
+            require_unchanged(path, source, before)
+            if size != before.st_size:
+                raise unreadable(path, "one that changed while it was read")
+            file.keep(found, size)
+        return Stored(found, size)
+    whole = hashlib.sha256()
+    parts: list[Part] = []
+    for offset in range(0, before.st_size, PART):
+        length = min(PART, before.st_size - offset)
+        with layout.incoming() as file:
+            found, size = _filled(file.stream, source, offset, length, whole, told)
+            require_unchanged(path, source, before)
+            if size != length:
+                raise unreadable(path, "one that changed while it was read")
+            file.keep(found, size)
+        parts.append(Part(found, size))
+    return Stored(Digest(f"sha256:{whole.hexdigest()}"), before.st_size, tuple(parts))
+
+
+def _filled(  # noqa: PLR0917 - one transfer, said whole
+    target: BinaryIO,
+    source: io.FileIO,
+    offset: int,
+    length: int,
+    whole: _Updating | None,
+    told: Told,
+) -> tuple[Digest, int]:
+    """Copy bytes of a file; return their digest and number, which is less than `length` at the file's end."""
+    state = hashlib.sha256()
+    states: list[_Updating] = [state] if whole is None else [state, whole]
+    if _cloned(source, offset, length, target, 0):
+        # What was cloned is read, not the file: that one may change from now on.
+        with io.FileIO(os.open(f"/proc/self/fd/{target.fileno()}", os.O_RDONLY | os.O_CLOEXEC)) as clone:
+            size = _copy(clone, None, None, states, told)
+    else:
+        source.seek(offset)
+        size = _copy(source, target, length, states, told)
+    return Digest(f"sha256:{state.hexdigest()}"), size
+
+
+def _copy(
+    source: io.FileIO,
+    target: BinaryIO | io.RawIOBase | None,
+    length: int | None,
+    states: list[_Updating],
+    told: Told,
+) -> int:
+    """Read to the end, or `length` bytes, once; hash and write them; return how many there were."""
+    buffer = memoryview(bytearray(_CHUNK))
+    done = 0
+    with ExitStack() as stack:
+        # A second digest is made beside the first, on a processor core of its own.
+        beside = stack.enter_context(ThreadPoolExecutor(1)) if len(states) > 1 else None
+        while count := _read(source, buffer if length is None else buffer[: length - done]):
+            data = buffer[:count]
+            others = [beside.submit(state.update, data) for state in states[1:]] if beside else []
+            states[0].update(data)
+            _write(target, data)
+            for other in others:
+                other.result()
+            done += count
+            told(count)
+    return done
+
+
+def _read(source: io.FileIO, buffer: memoryview) -> int:
+    try:
+        return source.readinto(buffer) or 0
+    except OSError as error:
+        raise unreadable(Path(str(source.name)), error.strerror or str(error)) from error
+
+
+def _write(target: BinaryIO | io.RawIOBase | None, data: memoryview) -> None:
+    while target is not None and data:
+        data = data[target.write(data) or 0 :]
+
+
+def _cloned(
+    source: io.FileIO | BinaryIO, offset: int, length: int, target: io.FileIO | BinaryIO, at: int
+) -> bool:
+    """Let a range of a file share its blocks with another, copied on write; return whether that worked."""
+    if not length:
+        return False
+    try:
+        # An aligned range, or one to the end of the file, which is told by the length 0.
+        reach = 0 if offset + length == os.fstat(source.fileno()).st_size else length
+        fcntl.ioctl(target.fileno(), _CLONE_RANGE, struct.pack("qQQQ", source.fileno(), offset, reach, at))
+    except OSError as error:
+        if error.errno in _CANNOT_CLONE:
+            return False
+        raise
+    return True
+
+
+@contextmanager
+def _blobs(layout: Layout, stored: Stored) -> Iterator[list[io.FileIO]]:
+    """Open the blobs of a content, which may be damaged but have the right sizes."""
+    with ExitStack() as stack:
+        streams = []
+        for part in stored.blobs:
+            found = layout.size(part.digest)
+            if found != part.size:
+                raise _wrong_size(layout, part, found)
+            streams.append(stack.enter_context(opened(layout.path(part.digest))))
+        if sum(part.size for part in stored.blobs) != stored.size:
+            raise _inconsistent(stored, f"parts of {sum(part.size for part in stored.blobs)} bytes")
+        yield streams
+
+
+def _verify(layout: Layout, stored: Stored, streams: list[io.FileIO], told: Told) -> None:
+    whole = hashlib.sha256()
+    for part, stream in zip(stored.blobs, streams, strict=True):
+        stream.seek(0)
+        if not stored.parts:
+            _copy(stream, None, None, [whole], told)
+            found = Digest(f"sha256:{whole.hexdigest()}")
+        else:
+            own = hashlib.sha256()
+            _copy(stream, None, None, [own, whole], told)
+            found = Digest(f"sha256:{own.hexdigest()}")
+        if found != part.digest:
+            raise _damaged(layout, part.digest, found)
+    if f"sha256:{whole.hexdigest()}" != stored.digest:
+        raise _inconsistent(stored, f"sha256:{whole.hexdigest()}")
+
+
+def _hash(stream: io.FileIO, told: Told) -> Digest:
+    stream.seek(0)
+    state = hashlib.sha256()
+    _copy(stream, None, None, [state], told)
+    return Digest(f"sha256:{state.hexdigest()}")
+
+
+def _offsets(stored: Stored) -> list[int]:
+    offsets = [0]
+    for part in stored.blobs[:-1]:
+        offsets.append(offsets[-1] + part.size)
+    return offsets
+
+
+class _Joined(io.RawIOBase):
+    """Blobs read one after the other as one file."""
+
+    def __init__(self, streams: list[io.FileIO], stored: Stored) -> None:
+        self._pieces = list(zip(streams, stored.blobs, _offsets(stored), strict=True))
+        self._size = stored.size
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise ValueError("negative seek position")
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # any buffer that readers give
+        for stream, part, begin in self._pieces:
+            if begin <= self._at < begin + part.size:
+                stream.seek(self._at - begin)
+                count = stream.readinto(memoryview(buffer)[: begin + part.size - self._at]) or 0
+                self._at += count
+                return count
+        return 0
+
+
+def _wrong_size(layout: Layout, part: Part, found: int | None) -> InputError:
+    missing = found is None
+    return InputError(
+        f"blob {part.digest} is {'missing' if missing else 'damaged'}",
+        expected=f"{part.size} bytes in {layout.folder}",
+        found="no such file" if missing else f"{found} bytes",
+        next_step=_MEND,
+    )
+
+
+def _damaged(layout: Layout, expected: Digest, found: Digest) -> InputError:
+    return InputError(f"{layout.path(expected)} is damaged", expected=expected, found=found, next_step=_MEND)
+
+
+def _inconsistent(stored: Stored, found: str) -> InputError:
+    return InputError(
+        f"the parts of {stored.digest} are not what it is made of",
+        expected=f"{stored.digest}, {stored.size} bytes",
+        found=found,
+        next_step="don't trust what says so; get it again from where it came",
+    )
+
+
+_MEND = "move it away with 'relance store fsck --repair', then capture or pull again what needs it"
