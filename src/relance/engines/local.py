@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import re
 import shutil
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from relance.engines import environments, images, process, runtimes, snakemake, standin
+from relance.engines import (
+    environments,
+    folders,
+    images,
+    outcome,
+    process,
+    runtimes,
+    snakemake,
+    standin,
+)
 from relance.engines.base import Capabilities, Watch
 from relance.engines.progress import EventFile, Progress, Tracker
-from relance.errors import InputError
-from relance.model import ImageRef, RunRequest, RunResult, RunStatus, Runtime, RuntimeKind
+from relance.model import ImageRef, RunRequest, RunResult, Runtime, RuntimeKind
 from relance.store import images as store_images
 from relance.store.images import LocalImage
-
-_WHERE = re.compile(r'^\w+ in file "(?P<file>.+)", line (?P<line>\d+):\n')
-_FRAME = re.compile(r'\n  File ".+", line \d+, in .+')
-_SAYS_NOTHING = re.compile(
-    r"^(?:Exiting because a job execution failed.*|At least one job did not complete.*)"
-)
-_LAST_LINES = 15
-_RECORDS_KEPT = 20
-_MARK = "lock"
-_BEGINNING = 60.0  # seconds in which a run that begins has marked its folder
 
 
 @dataclass(frozen=True)
@@ -57,8 +50,8 @@ class LocalEngine:
         """
         started = time.monotonic()
         snakemake.snakefile(request.analysis)
-        folder = _new_folder(request.analysis)
-        with _held(folder.path):
+        folder = folders.new(request.analysis / ".snakemake" / "relance", str(request.analysis))
+        with folders.held(folder.path):
             return self._run_in(folder, request, watch, started)
 
     def _run_in(
@@ -90,7 +83,10 @@ class LocalEngine:
         finally:
             for part in (folder.scratch, folder.programs):
                 shutil.rmtree(part, ignore_errors=True)
-        return self._result(request, folder, ending, tracker, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        return outcome.result(
+            request, self.runtime.kind, folder, ending=ending, tracker=tracker, seconds=seconds
+        )
 
     def _install_stand_in(self, request: RunRequest, folder: snakemake.RunFolder, label: str) -> None:
         kind = self.runtime.kind
@@ -139,37 +135,11 @@ class LocalEngine:
         # A step that the signal ended counts as failed, and Snakemake stops before it removes its outputs.
         for step in (*progress.running, *progress.failed):
             for output in step.outputs:
-                _remove(request.analysis / output)
+                folders.remove(request.analysis / output)
         if killed:
             unlocking = [*snakemake.command(request, kind, folder), "--unlock"]
             environment = snakemake.environment(self.outer, kind, folder)
             subprocess.run(unlocking, cwd=request.analysis, env=environment, capture_output=True, check=False)
-
-    def _result(
-        self,
-        request: RunRequest,
-        folder: snakemake.RunFolder,
-        ending: process.Ending,
-        tracker: Tracker,
-        seconds: float,
-    ) -> RunResult:
-        progress = tracker.progress
-        status = _status(ending, progress, dry=request.dry_run)
-        message = "" if status in {RunStatus.OK, RunStatus.INTERRUPTED} else _message(tracker, folder)
-        return RunResult(
-            analysis=request.analysis,
-            runtime=self.runtime.kind,
-            status=status,
-            message=message,
-            steps_total=progress.total,
-            steps_done=progress.done,
-            failed=progress.failed if status is RunStatus.FAILED else (),
-            seconds=round(seconds, 3),
-            results=tracker.results,
-            record=folder.path,
-            uncontained=() if request.dry_run else snakemake.uncontained(request.analysis, progress.steps),
-            planned=progress.steps if request.dry_run else (),
-        )
 
 
 def prepare(
@@ -228,82 +198,3 @@ def _supplier(
 
 def _nothing(_kind: RuntimeKind, _image: ImageRef) -> None:
     """Load nothing."""
-
-
-def _new_folder(analysis: Path) -> snakemake.RunFolder:
-    parent = analysis / ".snakemake" / "relance"
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        _forget_old(parent)
-        return snakemake.RunFolder(Path(tempfile.mkdtemp(prefix="run-", dir=parent)))
-    except OSError as error:
-        raise InputError(
-            f"{analysis} can't be run in place",
-            expected="a folder that you may write to",
-            found=error.strerror or str(error),
-            next_step="copy it to a folder of yours and run it there",
-        ) from error
-
-
-def _forget_old(parent: Path) -> None:
-    """Remove all but the latest records, and what killed runs left; runs that go on hold their folders."""
-    finished = [folder for folder in parent.glob("run-*") if not _is_held(folder)]
-    for folder in finished:
-        for left in ("scratch", "bin"):
-            shutil.rmtree(folder / left, ignore_errors=True)
-    finished.sort(key=lambda folder: folder.stat().st_mtime)
-    for folder in finished[:-_RECORDS_KEPT]:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Mark a folder as that of a run that goes on; the mark is gone when this process is, however it ends."""
-    with (folder / _MARK).open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-def _is_held(folder: Path) -> bool:
-    try:
-        with (folder / _MARK).open("r") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return time.time() - folder.stat().st_mtime < _BEGINNING
-    except OSError:
-        return True
-    return False
-
-
-def _status(ending: process.Ending, progress: Progress, *, dry: bool) -> RunStatus:
-    if ending.stopped_by is not None:
-        return RunStatus.INTERRUPTED
-    if ending.status == 0:
-        return RunStatus.OK
-    return RunStatus.FAILED if progress.steps and not dry else RunStatus.REFUSED
-
-
-def _message(tracker: Tracker, folder: snakemake.RunFolder) -> str:
-    if any("cannot be locked" in text for text in tracker.errors):
-        return (
-            f"{folder.path.parents[2]} is in use by another run; if none is going on (one was killed, or the "
-            "power failed), type 'relance run DIR -- --unlock' and run again"
-        )
-    said = [text.strip() for text in tracker.errors if not _SAYS_NOTHING.match(text.strip())]
-    if said:
-        own = str(folder.settings)
-        text = "\n".join(
-            _WHERE.sub(r"\g<file>:\g<line>: ", _FRAME.sub("", part)) for part in dict.fromkeys(said)
-        )
-        return re.sub(rf"{re.escape(own)}(?::\d+)?", "--set", text)
-    with suppress(OSError):
-        return "\n".join(folder.console.read_text("utf-8", "replace").splitlines()[-_LAST_LINES:])
-    return ""
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            os.unlink(path)  # noqa: PTH108 - a name that may be gone already
