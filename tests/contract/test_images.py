@@ -19,13 +19,15 @@ import requests
 from relance.errors import InputError, MissingPartError
 from relance.store import base as bases
 from relance.store import build as building
-from relance.store import registry, squashfs
+from relance.store import squashfs
 from relance.store.build import PipSettings
 from relance.store.builders import all_builders, choose
 from relance.store.images import LocalImage, known, write_local
+from relance.store.importing import remote
 from relance.store.layout import Layout
 from relance.store.normalise import Image, Settings, assemble
-from relance.store.registry import Reference
+from relance.store.registry.reference import Reference
+from relance.store.registry.session import Access, answers
 from relance.store.store import Store
 
 pytestmark = pytest.mark.container
@@ -446,7 +448,7 @@ def publish(layout: Layout, image: Image, host: str) -> Reference:
     digest = output(
         "skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}", f"docker://{target}"
     )
-    return Reference.parse(f"{target}@{digest}")
+    return Reference.pinned(f"{target}@{digest}")
 
 
 def test_lock_pins_the_digests_of_a_published_image(base, store, registry_host, repository, tmp_path):
@@ -486,8 +488,8 @@ def test_a_published_image_is_pulled_with_its_identity(base, store, registry_hos
     need("skopeo")
     host, data = registry_host
     reference = publish(store.layout, base, host)
-    assert registry.answers(reference)
-    pulled = registry.pull(Layout(tmp_path / "pulled"), reference, bases.architecture())
+    assert answers(reference)
+    pulled = remote.pull(Layout(tmp_path / "pulled"), reference, bases.architecture(), Access()).image
     assert (pulled.config, pulled.layers) == (base.config, base.layers)
     for blob in data.rglob("data"):
         if blob.stat().st_size > 1_000_000:
@@ -495,14 +497,13 @@ def test_a_published_image_is_pulled_with_its_identity(base, store, registry_hos
                 stream.seek(500_000)
                 stream.write(b"tampered")
     with pytest.raises(InputError, match="not what its digest says"):
-        registry.pull(Layout(tmp_path / "tampered"), reference, bases.architecture())
+        remote.pull(Layout(tmp_path / "tampered"), reference, bases.architecture(), Access())
 
 
 def test_a_registry_that_is_not_there_does_not_answer_and_is_told(tmp_path):
-    reference = Reference.parse(UNPINNED)
-    assert not registry.answers(reference)
+    assert not answers(Reference.parse(UNPINNED))
     with pytest.raises(MissingPartError, match="--base debian"):
-        registry.pull(Layout(tmp_path / "layout"), reference, "amd64")
+        bases.obtain(Layout(tmp_path / "layout"), UNPINNED, UNPINNED, print, Access(pause=lambda _: None))
 
 
 def with_another_clock(store: Store, moment: str) -> dict[str, str]:

@@ -17,11 +17,13 @@ from relance.cli.display import duration
 from relance.errors import MissingPartError
 from relance.store import base as bases
 from relance.store import build as building
-from relance.store import builders, loading, registry, squashfs
+from relance.store import builders, loading, squashfs
 from relance.store import images as known_images
 from relance.store.build import PipSettings, Plan
 from relance.store.images import LocalImage, PublishedImage
-from relance.store.registry import Reference
+from relance.store.importing import remote
+from relance.store.registry.reference import Reference
+from relance.store.registry.session import Access
 from relance.store.store import Store
 
 _DIRECTORY = click.option(
@@ -192,12 +194,12 @@ def lock(references: tuple[str, ...], repository: Path, chosen_store: Path | Non
             raise click.BadParameter(
                 f"found '{name}', expected NAME=REF with NAME one of {', '.join(building.names(repository))}"
             )
-        reference = Reference.parse(reference_text)
+        reference = Reference.pinned(reference_text)
         say(f"pulling {reference}")
-        image = registry.pull(store.layout, reference, bases.architecture())
+        image = remote.pull(store.layout, reference, bases.architecture(), Access()).image
         runtime = squashfs.build(store.layout, image, store.runtime)
         pinned[name] = PublishedImage(
-            str(reference), reference.digest, image.config.digest, runtime.digest, runtime.size
+            str(reference), reference.pin, image.config.digest, runtime.digest, runtime.size
         )
     known_images.write_lock(repository, pinned)
     say(f"{len(pinned)} published image(s) in {repository / known_images.LOCK}")

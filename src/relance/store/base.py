@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from relance.errors import AnalysisError, MissingPartError
-from relance.store import registry
+from relance.store.configuration import Settings
+from relance.store.importing import remote
 from relance.store.layout import Layout
-from relance.store.normalise import Image, Settings, assemble
-from relance.store.registry import Reference
+from relance.store.normalise import Image, assemble
+from relance.store.registry.reference import Reference
+from relance.store.registry.session import Access, answers
 
 SUITE = "bookworm"
 """The Debian release whose Python is the one that envs/ is locked for."""
@@ -84,7 +86,9 @@ def bootstrap(layout: Layout, say: Callable[[str], None]) -> Image:
     return image
 
 
-def obtain(layout: Layout, wanted: str, pinned: str, say: Callable[[str], None]) -> Image:
+def obtain(
+    layout: Layout, wanted: str, pinned: str, say: Callable[[str], None], access: Access | None = None
+) -> Image:
     """Return the base image that `wanted` asks for, from the store where it is there already.
 
     wanted: `debian`, a reference in a registry by digest, or `auto`: the pinned reference if it is there or
@@ -97,16 +101,20 @@ def obtain(layout: Layout, wanted: str, pinned: str, say: Callable[[str], None])
     """
     if wanted == "debian":
         return present(layout) or bootstrap(layout, say)
-    reference = Reference.parse(pinned if wanted == "auto" else wanted)
+    reference = Reference.pinned(pinned if wanted == "auto" else wanted)
     name = f"base/{reference}"
     manifest = layout.names().get(name)
     if manifest is not None:
         return Image.read(layout, manifest)
-    if wanted == "auto" and not registry.answers(reference):
+    if wanted == "auto" and not answers(reference):
         say(f"{reference.host} does not answer; the base is Debian's own packages instead")
         return present(layout) or bootstrap(layout, say)
     say(f"pulling the base {reference}")
-    image = registry.pull(layout, reference, architecture())
+    try:
+        image = remote.pull(layout, reference, architecture(), access or Access()).image
+    except MissingPartError as error:
+        error.next_step += "; or build with '--base debian'"
+        raise
     layout.name(name, image.manifest)
     return image
 

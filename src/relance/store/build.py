@@ -13,8 +13,9 @@ from relance.model import Digest
 from relance.store import images, normalise, squashfs
 from relance.store.atomic import write_bytes, write_text
 from relance.store.builder import Builder, Context
+from relance.store.configuration import Settings
 from relance.store.images import LocalImage
-from relance.store.normalise import Image, Settings
+from relance.store.normalise import Image
 from relance.store.recipe import Recipe, read
 from relance.store.store import Store
 

@@ -9,14 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import BinaryIO, Self
 
 from relance.errors import InputError
-from relance.model import Digest
-from relance.store.layout import CONFIG_TYPE, LAYER_TYPE, MANIFEST_TYPE, Descriptor, Layout
+from relance.store import configuration, manifests
+from relance.store.configuration import Settings
+from relance.store.layout import (
+    CONFIG_TYPE,
+    LARGEST_MANIFEST,
+    LAYER_TYPE,
+    MANIFEST_TYPE,
+    Descriptor,
+    Layout,
+)
 from relance.store.tree import Content, Entry, Kind, Tree, flatten, write_tar
 
 _EPOCH = "1970-01-01T00:00:00Z"
@@ -58,28 +66,6 @@ _MACHINE_FILES = frozenset(
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What an image says to those who run it; environment is in order, labels have no builder's names."""
-
-    environment: Mapping[str, str] = field(default_factory=dict)
-    command: tuple[str, ...] = ()
-    working_folder: str = "/"
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, object]:
-        """Return the `config` object of an OCI image configuration."""
-        value: dict[str, object] = {
-            "Env": [f"{name}={text}" for name, text in self.environment.items()],
-            "WorkingDir": self.working_folder,
-        }
-        if self.command:
-            value["Cmd"] = list(self.command)
-        if self.labels:
-            value["Labels"] = dict(self.labels)
-        return value
-
-
-@dataclass(frozen=True)
 class Image:
     """An image in a layout, its layers uncompressed: their digests are the configuration's diff ids."""
 
@@ -96,23 +82,24 @@ class Image:
         Raises:
             InputError: a blob is missing or damaged, or the image is of a form that is not understood.
         """
-        document = layout.read_json(manifest.digest)
-        config = layout.read_json(Digest(document["config"]["digest"]))
-        said = config.get("config", {})
-        environment = dict(item.partition("=")[::2] for item in said.get("Env") or ())
-        layers = tuple(Descriptor.from_json(layer) for layer in document["layers"])
-        if [layer.digest for layer in layers] != config["rootfs"]["diff_ids"]:
-            raise InputError(
-                f"image {manifest.digest} has compressed layers",
-                expected="uncompressed layers",
-                found=", ".join(sorted({layer.media_type for layer in layers})),
-                next_step="build it with 'relance images build'",
-            )
-        settings = Settings(
-            environment, tuple(said.get("Cmd") or ()), said.get("WorkingDir") or "/", said.get("Labels") or {}
-        )
-        described = Descriptor.from_json(document["config"])
-        return cls(manifest, described, layers, settings, config["architecture"])
+        data = layout.read(manifest.digest, largest=LARGEST_MANIFEST)
+        document = manifests.parse(data, manifest)
+        if document.config is None:
+            raise _no_image(manifest, "an index")
+        config = layout.read(document.config.digest, largest=configuration.LARGEST)
+        said = configuration.parse(config, f"image {manifest.digest}")
+        if tuple(layer.digest for layer in document.layers) != said.diff_ids:
+            raise _no_image(manifest, ", ".join(sorted({layer.media_type for layer in document.layers})))
+        return cls(manifest, document.config, document.layers, said.settings, said.architecture)
+
+
+def _no_image(manifest: Descriptor, found: str) -> InputError:
+    return InputError(
+        f"image {manifest.digest} can't be used as it is",
+        expected="uncompressed layers",
+        found=found,
+        next_step="build it with 'relance images build', or take it in with 'relance images import'",
+    )
 
 
 def open_layers(layout: Layout, image: Image, stack: ExitStack) -> list[BinaryIO]:

@@ -7,7 +7,7 @@ from relance.errors import InputError
 from relance.model import Digest
 from relance.store import build, images
 from relance.store.images import LocalImage, PublishedImage
-from relance.store.registry import Reference
+from relance.store.registry.reference import Reference
 from relance.store.squashfs import RuntimeImage
 
 REPOSITORY = Path(__file__).parents[3]
@@ -78,7 +78,7 @@ def test_an_unknown_image_is_refused_with_the_known_ones(repository):
 @pytest.mark.parametrize("text", ["python:3.11", "docker.io/library/python:3.11", f"python@{sha('a')}", ""])
 def test_a_reference_without_registry_or_digest_is_refused(text):
     with pytest.raises(InputError, match="not pinned"):
-        Reference.parse(text)
+        Reference.pinned(text)
 
 
 def test_a_tag_beside_a_digest_says_nothing():

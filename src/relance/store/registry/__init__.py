@@ -1,0 +1,1 @@
+"""Registries: references, login, pulling and pushing by the OCI distribution specification 1.1."""
