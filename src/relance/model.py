@@ -285,6 +285,8 @@ class RunFacts:
     """Files elsewhere that were, by absolute path; without those of Python, Snakemake and the system."""
     variables: tuple[str, ...] | Unknown = UNKNOWN
     """Names of environment variables that the Snakefile asked for."""
+    beyond: tuple[str, ...] | Unknown = UNKNOWN
+    """What else it did while it was parsed that no record can hold: `program git`, `network example.org`."""
     environments: Mapping[str, Digest] = field(default_factory=dict)
     """Of the locked environments that jobs of a plain run used: `envs/<name>.txt`."""
     redacted: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ Nothing runs. All that relance reads of Snakemake's jobs beyond its declared int
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -35,19 +36,31 @@ class Reporter(ReporterBase):  # type: ignore[misc]
         outfile = getattr(self.settings, "outfile", None)
         if outfile is None:
             raise WorkflowError("report plugin relance: --report-relance-outfile FILE is missing")
-        jobs = [_job(job) for level in self.dag.toposorted() for job in level]
-        jobs.sort(key=lambda job: (job["rule"], job["output"], sorted(job["wildcards"].items())))
-        workflow = self.dag.workflow
-        graph = {
-            "snakefile": workflow.main_snakefile,
-            "included": [str(path) for path in workflow.included],
-            "configuration": _exact(dict(workflow.config))[0],
-            "configfiles": [str(path) for path in workflow.configfiles],
-            "jobs": jobs,
-        }
-        partial = Path(f"{outfile}.partial")
-        partial.write_text(json.dumps(graph, sort_keys=True, indent=1) + "\n", encoding="utf-8")
-        partial.replace(outfile)
+        write_graph(self.dag.workflow, outfile, {})
+
+
+def write_graph(workflow: Any, outfile: str | Path, observed: Mapping[str, Any]) -> None:
+    """Write the jobs of a Snakemake workflow whose graph is built, and what was observed of it.
+
+    Args:
+        workflow: Snakemake's own object.
+        outfile: gets the graph, whole or not at all.
+        observed: what `relance.engines.observer` noted; goes into the file as it is.
+    """
+    jobs = [_job(job) for job in workflow.dag.jobs]
+    jobs.sort(key=lambda job: (job["rule"], job["output"], sorted(job["wildcards"].items())))
+    graph = {
+        "snakefile": workflow.main_snakefile,
+        "included": [str(path) for path in workflow.included],
+        "configuration": _exact(dict(workflow.config))[0],
+        "configfiles": [str(path) for path in workflow.configfiles],
+        "jobs": jobs,
+        "envvars": sorted(workflow.envvars),
+        "observed": dict(observed),
+    }
+    partial = Path(f"{outfile}.partial")
+    partial.write_text(json.dumps(graph, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+    partial.replace(outfile)
 
 
 def _job(job: Any) -> dict[str, Any]:
@@ -66,11 +79,18 @@ def _job(job: Any) -> dict[str, Any]:
         "params": _parameters(job.params),
         "shellcmd": job.shellcmd,
         "image": job.container_img_url,
+        "environment": _environment(job),
         "kind": kind,
         "script": path,
         "threads": int(job.threads),
         "checkpoint": bool(job.is_checkpoint),
     }
+
+
+def _environment(job: Any) -> str | None:
+    """Return the file of `conda:`, if a job's rule has one."""
+    file = getattr(job.conda_env_spec, "file", None)
+    return None if file is None else str(file.get_path_or_uri(secret_free=True))
 
 
 def _code(job: Any) -> tuple[str, str | None]:

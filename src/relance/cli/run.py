@@ -132,7 +132,9 @@ def _record(result: RunResult, version: str, *, quiet: bool) -> None:
 
     folder = snakemake.RunFolder(result.record)
     environment = snakemake.environment(os.environ, result.runtime, folder)
-    request = build.Request(result.analysis, folder.events, environment, result.runtime, version or "unknown")
+    request = build.Request(
+        result.analysis, folder.events, environment, result.runtime, version or "unknown", folder.graph
+    )
     try:
         record.make(request, folder.path, quiet=quiet)
     except (RelanceError, OSError) as error:

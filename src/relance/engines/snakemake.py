@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from relance.errors import InputError
 from relance.model import RunRequest, RuntimeKind, StepProgress, StepState
@@ -17,6 +18,7 @@ from relance.model import RunRequest, RuntimeKind, StepProgress, StepState
 JOB_ENVIRONMENT = {"LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """What every job sees besides PATH, HOME and TMPDIR, in every runtime, so that results are the same."""
 
+_OBSERVER = Path(__file__).with_name("observer.py")
 _SNAKEFILES = ("Snakefile", "workflow/Snakefile", "snakefile", "workflow/snakefile")
 _HOME_INSIDE = "/home/relance"
 _TEMPORARY_INSIDE = "/tmp"  # noqa: S108 - the container has one of its own
@@ -37,6 +39,11 @@ class RunFolder:
     def console(self) -> Path:
         """What Snakemake and its jobs print."""
         return self.path / "console.log"
+
+    @property
+    def graph(self) -> Path:
+        """The graph of jobs that the run used, with what its Snakefile read; see `observer.py`."""
+        return self.path / "graph.json"
 
     @property
     def settings(self) -> Path:
@@ -77,9 +84,14 @@ def write_settings(request: RunRequest, folder: RunFolder) -> None:
         folder.settings.write_text(json.dumps(request.settings, indent=1) + "\n", encoding="utf-8")
 
 
+def observed(mode: Literal["run", "graph"], outfile: Path, arguments: Iterable[str]) -> list[str]:
+    """Return the command that starts Snakemake with `arguments` and writes its graph; see `observer.py`."""
+    return [sys.executable, str(_OBSERVER), mode, str(outfile), *arguments]
+
+
 def command(request: RunRequest, runtime: RuntimeKind, folder: RunFolder) -> list[str]:
     """Return Snakemake's command line for a request."""
-    arguments = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile(request.analysis))]
+    arguments = ["--snakefile", str(snakefile(request.analysis))]
     arguments += ["--directory", str(request.analysis), "--cores", str(request.cores)]
     arguments += ["--scheduler", "greedy", "--rerun-incomplete"]
     # Progress is told from the events; the console is left to what the jobs print.
@@ -100,7 +112,7 @@ def command(request: RunRequest, runtime: RuntimeKind, folder: RunFolder) -> lis
         arguments.append("--dry-run")
     if request.keep_going:
         arguments.append("--keep-going")
-    return [*arguments, *request.arguments]
+    return observed("run", folder.graph, [*arguments, *request.arguments])
 
 
 def apptainer_arguments(analysis: Path, folder: RunFolder) -> str:

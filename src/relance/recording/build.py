@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from relance import __version__, digest
-from relance.model import UNKNOWN, Digest, FileDigest, JobRecord, RunFacts, RunRecord
+from relance.model import UNKNOWN, Digest, FileDigest, JobRecord, RunFacts, RunRecord, Unknown
 from relance.recording import jobs, sources
 from relance.recording.images import Resolver
 from relance.recording.jobs import FoundJob
-from relance.recording.sources import Events, Graph
+from relance.recording.sources import Call, Events, Graph
 from relance.store import images
 from relance.store.hashing import Hasher, contents, size
 
@@ -33,6 +33,10 @@ class Request:
     """That of Snakemake when its graph is read."""
     runtime: str = UNKNOWN
     runtime_version: str = UNKNOWN
+    graph: Path | None = None
+    """Where the run itself may have written its graph; else Snakemake is asked for it."""
+    call: Call = sources.call_here
+    """How Snakemake is run to ask for it."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,9 @@ def record(request: Request, effects: Effects) -> RunRecord:
     events = sources.events(request.events) if request.events else None
     arguments = (events.arguments if events else None) or ()
     folder = Path(events.folder) if events and events.folder else analysis
-    graph, problem = sources.graph(arguments, folder, request.environment)
+    graph, problem = sources.written_graph(request.graph) if request.graph else None, ""
+    if graph is None:
+        graph, problem = sources.graph(arguments, folder, request.environment, request.call)
     if graph is None:
         effects.say(f"the graph of jobs can't be read, so some of them is unknown: {problem}")
     metadata = sources.metadata(analysis)
@@ -78,6 +84,10 @@ def record(request: Request, effects: Effects) -> RunRecord:
         found_file = digests.file(path)
         return replace(found_file, path=_shown(path, analysis, run_folder))
 
+    made = {path for job in found for path in job.record.outputs}
+    read: tuple[FileDigest, ...] | Unknown = UNKNOWN
+    if graph is not None:  # an input function may read what a checkpoint made
+        read = tuple(told(path) for path in graph.read if path not in made)
     checksums = metadata.checksums()
     written = _written(found)
     files = tuple(_file(path, digests, checksums, written) for path in paths)
@@ -106,6 +116,10 @@ def record(request: Request, effects: Effects) -> RunRecord:
             runtime=runtime,
             runtime_version=request.runtime_version,
             targets=jobs.targets(graph, events, found),
+            read=read,
+            read_outside=tuple(told(path) for path in graph.read_outside) if graph else UNKNOWN,
+            variables=graph.variables if graph else UNKNOWN,
+            beyond=graph.beyond if graph else UNKNOWN,
         ),
         jobs=finished,
         files=files,

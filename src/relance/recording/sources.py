@@ -8,13 +8,13 @@ import hashlib
 import json
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from relance.engines import snakemake
 from relance.engines.progress import EventFile
 
 _EXIT = re.compile(r"returned non-zero exit status (\d+)")
@@ -58,6 +58,14 @@ class Graph:
     included: tuple[str, ...]
     configuration: Mapping[str, object]
     configfiles: tuple[str, ...]
+    read: tuple[str, ...] = ()
+    """Files of the analysis that were opened while the Snakefile was parsed; relative to it."""
+    read_outside: tuple[str, ...] = ()
+    """Files elsewhere that were, by absolute path."""
+    variables: tuple[str, ...] = ()
+    """Names of environment variables that the Snakefile asked for."""
+    beyond: tuple[str, ...] = ()
+    """Programs that it started and hosts that it asked for: what came of them nobody saw."""
 
 
 @dataclass(frozen=True)
@@ -146,42 +154,97 @@ def code_digest(text: str) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def graph(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[Graph | None, str]:
+@dataclass(frozen=True)
+class Called:
+    """How a called program ended."""
+
+    status: int
+    errors: str
+    """What it wrote to standard error."""
+
+
+class Call(Protocol):
+    """Runs a command to its end, perhaps in a sandbox around it."""
+
+    def __call__(
+        self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], scratch: Path
+    ) -> Called:
+        """Run `command` in `folder`.
+
+        Args:
+            command: its words.
+            folder: its working folder.
+            environment: all of its environment.
+            scratch: a folder that it must find at the same path and write to.
+
+        Raises:
+            TimeoutError: it took too long; the text says how long.
+        """
+
+
+def call_here(
+    command: Sequence[str], *, folder: Path, environment: Mapping[str, str], scratch: Path
+) -> Called:
+    """Run a command as an ordinary process; see `Call`."""
+    del scratch
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=dict(environment),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"Snakemake took longer than {_TIMEOUT:.0f} s") from error
+    return Called(done.returncode, done.stderr)
+
+
+def graph(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], call: Call = call_here
+) -> tuple[Graph | None, str]:
     """Ask Snakemake for the graph of jobs; nothing runs. Return it, or None and why there is none.
 
     Args:
         arguments: those of the run.
         folder: where Snakemake was called.
         environment: that of the Snakemake process.
+        call: how to run the command.
     """
     with tempfile.TemporaryDirectory(prefix="relance-graph-") as scratch:
         outfile = Path(scratch) / "graph.json"
-        command = [sys.executable, "-m", "snakemake", *_for_graph(arguments)]
-        command += ["--reporter", "relance", "--report-relance-outfile", str(outfile)]
+        reporter = ("--reporter", "relance", "--report-relance-outfile", str(outfile))
+        command = snakemake.observed("graph", outfile, [*_for_graph(arguments), *reporter])
         try:
-            done = subprocess.run(
-                command,
-                cwd=folder,
-                env=dict(environment),
-                capture_output=True,
-                text=True,
-                errors="replace",
-                stdin=subprocess.DEVNULL,
-                timeout=_TIMEOUT,
-                check=False,
-            )
-            found = json.loads(outfile.read_text(encoding="utf-8"))
-        except subprocess.TimeoutExpired:
-            return None, f"Snakemake took longer than {_TIMEOUT:.0f} s"
-        except (OSError, ValueError):
-            return None, "\n".join(done.stderr.strip().splitlines()[-5:])
-    return Graph(
-        tuple(found["jobs"]),
-        found["snakefile"],
-        tuple(found["included"]),
-        found["configuration"],
-        tuple(found["configfiles"]),
-    ), ""
+            done = call(command, folder=folder, environment=environment, scratch=Path(scratch))
+        except TimeoutError as error:
+            return None, str(error)
+        found = written_graph(outfile)
+    return found, "" if found else "\n".join(done.errors.strip().splitlines()[-5:])
+
+
+def written_graph(path: Path) -> Graph | None:
+    """Read a graph that Snakemake wrote under `relance.engines.observer`; None if there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        observed = found["observed"]
+        return Graph(
+            tuple(found["jobs"]),
+            found["snakefile"],
+            tuple(found["included"]),
+            found["configuration"],
+            tuple(found["configfiles"]),
+            read=tuple(observed["read"]),
+            read_outside=tuple(observed["read_outside"]),
+            variables=tuple(sorted({*observed["variables"], *found["envvars"]})),
+            beyond=tuple(observed["beyond"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 _DROPPED = {"--logger": True, "--logger-relance-outfile": True, "--report": True, "--reporter": True}
