@@ -46,14 +46,23 @@ def read(path: Path) -> Document:
         InputError: the file can't be read or isn't such YAML; the line is told.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} can't be read",
-            expected="a text file in UTF-8",
-            found=getattr(error, "strerror", None) or "bytes that aren't UTF-8",
-            next_step="check the name and the permissions",
-        ) from error
+        data = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    return parse(data, path)
+
+
+def parse(data: bytes, path: Path) -> Document:
+    """Read a YAML (or JSON) text as `read` does; `path` is for messages.
+
+    Raises:
+        InputError: it isn't such YAML; the line is told.
+    """
+    try:
+        # Line ends of any system, as `open` reads them.
+        text = data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, "bytes that aren't UTF-8") from error
     return _parsed(text, path)
 
 
@@ -67,12 +76,14 @@ def value(text: str, path: Path) -> Any:
 
 
 def _parsed(text: str, path: Path) -> Document:
+    lines: dict[_Keys, int] = {}
     try:
         root = yaml.compose(text, Loader=_Loader)
+        content = None if root is None else _Reader(path, lines).value(root, (), ())
     except yaml.YAMLError as error:
         raise _syntax_error(path, error) from error
-    lines: dict[_Keys, int] = {}
-    content = None if root is None else _Reader(path, lines).value(root, (), ())
+    except RecursionError as error:
+        raise _unreadable(path, "lists nested too deep") from error
     return Document(path, content, lines)
 
 
@@ -167,6 +178,15 @@ class _Reader:
             found=found,
             next_step="correct this line",
         )
+
+
+def _unreadable(path: Path, found: str) -> InputError:
+    return InputError(
+        f"{path} can't be read",
+        expected="a text file in UTF-8",
+        found=found,
+        next_step="check the name, the permissions and the content",
+    )
 
 
 def _syntax_error(path: Path, error: yaml.YAMLError) -> InputError:
