@@ -31,6 +31,11 @@ def known(unit: str) -> bool:
     return unit in _DIMENSIONS
 
 
+def same_dimension(one: str, other: str) -> bool:
+    """Return whether two units, both of `names()`, measure the same kind of quantity."""
+    return _DIMENSIONS[one] == _DIMENSIONS[other]
+
+
 def names() -> tuple[str, ...]:
     """Return all units, as they are written."""
     return tuple(_DIMENSIONS)

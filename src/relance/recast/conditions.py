@@ -1,0 +1,53 @@
+"""What results were found with: the configuration of a run, and the luminosity in it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from relance import units
+from relance.capsule import results as captured
+from relance.capsule.model import Capsule
+from relance.errors import InputError
+from relance.model import UNKNOWN, RunRecord
+from relance.recast.changes import Checked
+from relance.recast.model import Condition
+from relance.specification import values
+from relance.specification.model import Specification
+
+_LUMINOSITY = "fb^-1"
+
+
+def configuration(record: RunRecord | None, capsule: Capsule, checked: Checked) -> Mapping[str, object]:
+    """Return the configuration of a run, else the captured one with what was changed in it."""
+    if record is not None and record.run.configuration != UNKNOWN:
+        return record.run.configuration
+    return merged(captured.configuration(capsule), checked.settings)
+
+
+def of(specification: Specification, configuration: Mapping[str, object]) -> dict[str, Condition]:
+    """Return the values of all parameters that are luminosities, as the configuration has them."""
+    found = {}
+    for name, parameter in specification.interface.parameters.items():
+        unit = parameter.unit or "1"
+        if not units.same_dimension(unit, _LUMINOSITY):
+            continue
+        value: Any = configuration
+        for part in parameter.key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        try:
+            found[name] = Condition(values.quantity(value, unit, name), unit)
+        except InputError:
+            continue  # the configuration doesn't say, or in a way of its own
+    return found
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested values with others in their place."""
+    found = dict(copy.deepcopy(dict(under)))
+    for key, value in over.items():
+        inner = found.get(key)
+        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
+        found[key] = merged(inner, value) if both and isinstance(inner, Mapping) else value
+    return found
