@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relance.errors import InputError
 from relance.specification import patterns
 
 NAMES = st.text("abc.-_ *?", min_size=1, max_size=5).filter(lambda name: name not in {".", ".."})
@@ -42,13 +41,3 @@ def test_a_path_without_wildcards_means_itself_and_what_is_below(path: str) -> N
 
 def test_no_pattern_means_nothing() -> None:
     assert not patterns.matcher([]).fullmatch("")
-
-
-def test_placeholders_are_filled_from_the_configuration() -> None:
-    assert patterns.filled("{output}/{fit.name}.json", {"output": "o", "fit": {"name": 3}}) == "o/3.json"
-
-
-@pytest.mark.parametrize("configuration", [{}, {"output": None}, {"output": {"a": 1}}, {"output": True}])
-def test_a_placeholder_without_value_is_refused(configuration: dict[str, object]) -> None:
-    with pytest.raises(InputError, match="expected 'output' in the configuration"):
-        patterns.filled("{output}/x", configuration)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from relance.specification.model import (
     Visibility,
 )
 
+_SAYS_SO = re.compile(r"""^["']?format["']?:\s*["']?analysis-specification\b""", re.MULTILINE)
 _BOUNDS = ("minimum", "maximum", "above", "below")
 
 
@@ -67,6 +69,14 @@ def _read(document: Document) -> Specification:
     if wrong:
         raise values.together(wrong)
     return specification
+
+
+def is_specification(path: Path) -> bool:
+    """Return whether a file says that it is an analysis specification; it may still be refused."""
+    try:
+        return _SAYS_SO.search(path.read_text(encoding="utf-8")) is not None
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 class _Reader:

@@ -1,0 +1,253 @@
+"""An analysis, a recorded run of it and its specification become a capsule in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from relance.capsule import writing
+from relance.capsule.model import Capsule, CapsuleFile, Parent, Role
+from relance.capture import files, images, jobs, openness, recorded, sources
+from relance.capture.files import Candidate
+from relance.capture.images import Import
+from relance.errors import InputError
+from relance.model import UNKNOWN, Digest, JobRecord, RunRecord, Stored
+from relance.specification import reading
+from relance.specification.model import Specification
+from relance.store import content
+from relance.store.hashing import Hasher, Memory
+from relance.store.layout import Descriptor
+from relance.store.store import Store
+
+INSIDE_UP_TO = 1 << 30
+"""Bytes; a larger input has to be kept by reference, or asked for."""
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to capture. Paths are absolute."""
+
+    analysis: Path
+    record: Path
+    """The run's record.json."""
+    specification: Path
+    name: str | None = None
+    """What the capsule is called in the store; None: name and version of the specification."""
+    inside_up_to: int = INSIDE_UP_TO
+    parent: Parent | None = None
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What a capture has on its caller, and what it is given by it."""
+
+    bring: Import
+    """Brings an image into the store that isn't there yet."""
+    key: Callable[[RunRecord, JobRecord, Mapping[str, Digest]], Digest | None]
+    """What determines a job's result."""
+    cache: Path
+    """File that remembers digests."""
+    progress: Callable[[int, int], None]
+    """Told the bytes done and all there are."""
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A capsule that is in the store."""
+
+    descriptor: Descriptor
+    capsule: Capsule
+    name: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a capture takes in, before anything is written."""
+
+    record: RunRecord
+    specification: Specification
+    listed: sources.Listed
+    candidates: tuple[Candidate, ...]
+
+    def kept(self) -> tuple[Candidate, ...]:
+        """Return the files whose content goes into the capsule."""
+        return tuple(candidate for candidate in self.candidates if candidate.kept)
+
+
+def plan(request: Request) -> Plan:
+    """Say what a capture takes in.
+
+    Raises:
+        InputError: the run or the specification can't be used, or an input is too large to be kept inside.
+    """
+    record = recorded.load(request.record)
+    recorded.check(record)
+    specification = reading.load(request.specification)
+    made = files.products(record)
+    listed = sources.listed(request.analysis, specification.workflow.sources, made)
+    candidates = files.candidates(request.analysis, record, specification, listed)
+    _refuse_large(request, candidates)
+    return Plan(record, specification, listed, candidates)
+
+
+def capture(store: Store, request: Request, effects: Effects) -> Captured:
+    """Capture a run; the same run captured twice has the same digest.
+
+    Raises:
+        InputError: what is to be captured is not what the run read and made, or can't be preserved.
+        RelanceError: an image can't be had. Nothing is named in the store then.
+    """
+    planned = plan(request)
+    record = planned.record
+    with store.writing():
+        layout = store.layout
+        found = images.collect(layout, request.analysis, record, effects.bring)
+        kept = _put(store, request.analysis, planned, effects)
+        known = {file.path: file.digest for file in record.files if file.digest != UNKNOWN}
+        held = _held(request.analysis, planned, kept, known, effects.cache)
+        _refuse_changed(record, held)
+        digests = {**{file.path: file.digest for file in held}, **known}
+        capsule = Capsule(
+            specification=planned.specification,
+            specification_text=request.specification.read_bytes(),
+            run=record.run,
+            started=None if record.started == UNKNOWN else record.started,
+            ended=None if record.ended == UNKNOWN else record.ended,
+            files=held,
+            links=planned.listed.links,
+            folders=planned.listed.folders,
+            trees={
+                file.path: file.digest
+                for file in record.files
+                if file.kind == "folder" and file.digest != UNKNOWN
+            },
+            jobs=jobs.ordered(record, lambda job: effects.key(record, job, digests)),
+            images=found.images,
+            unknown=(*openness.unknown(record), *found.unknown),
+            not_closed=(*openness.not_closed(record, planned.specification), *found.not_closed),
+            parent=request.parent,
+        )
+        identity = planned.specification.identity
+        name = request.name or f"{identity.name}:{identity.version}"
+        descriptor = writing.write(layout, capsule, name=name)
+    return Captured(descriptor, capsule, name)
+
+
+def _put(store: Store, analysis: Path, planned: Plan, effects: Effects) -> Mapping[str, Stored]:
+    wanted = {analysis / candidate.path: candidate.path for candidate in planned.kept()}
+    total = sum(path.stat().st_size for path in wanted)
+    done = 0
+
+    def told(count: int) -> None:
+        nonlocal done
+        done += count
+        effects.progress(done, total)
+
+    memory = Memory(effects.cache)
+    stored = content.put_all(store.layout, wanted, cache=memory, told=told)
+    memory.write()
+    return {wanted[path]: where for path, where in stored.items()}
+
+
+def _held(
+    analysis: Path,
+    planned: Plan,
+    kept: Mapping[str, Stored],
+    known: Mapping[str, Digest],
+    cache: Path,
+) -> tuple[CapsuleFile, ...]:
+    """Return every file of the capsule: those that are kept, and those known by digest or reference alone."""
+    there = {candidate.path: analysis / candidate.path for candidate in planned.candidates}
+    unread = [path for name, path in there.items() if name not in kept and name not in known]
+    hasher = Hasher(cache)
+    hashed = hasher.files(path for path in unread if path.is_file())
+    hasher.remember()
+    sizes = {file.path: file.size for file in planned.record.files}
+    found = []
+    for candidate in planned.candidates:
+        path = there[candidate.path]
+        stored = kept.get(candidate.path)
+        sha256 = stored.digest if stored else known.get(candidate.path, hashed.get(path))
+        size = stored.size if stored else path.stat().st_size if path.is_file() else sizes[candidate.path]
+        if sha256 is None or size == UNKNOWN:
+            continue
+        external = candidate.external
+        if external is not None and (f"sha256:{external.sha256}", external.size) != (sha256, size):
+            raise _otherwise(candidate.path, sha256, f"sha256:{external.sha256}")
+        found.append(
+            CapsuleFile(
+                candidate.path,
+                candidate.role,
+                sha256,
+                size,
+                stored,
+                executable=candidate.role is Role.SOURCE and bool(path.stat().st_mode & 0o100),
+                locations=external.locations if external else (),
+                adler32=external.adler32 if external else None,
+                visibility=candidate.visibility,
+            )
+        )
+    return tuple(found)
+
+
+def _refuse_changed(record: RunRecord, held: Iterable[CapsuleFile]) -> None:
+    """Refuse files that are no longer what the run read or made."""
+    now = {file.path: file.digest for file in held}
+    run = record.run
+    read = [
+        file
+        for group in (run.included, run.configuration_files, run.read)
+        if group != UNKNOWN
+        for file in group
+    ]
+    read += [] if run.snakefile == UNKNOWN else [run.snakefile]
+    changed = sorted(
+        {
+            file.path
+            for file in (*record.files, *read)
+            if file.kind == "file" and file.path in now and file.digest not in {UNKNOWN, now[file.path]}
+        }
+    )
+    if changed:
+        raise InputError(
+            "the run can't be captured",
+            expected="the files that it read and made",
+            found=f"{_named(changed)} changed since",
+            next_step="run the analysis again: what is up to date is kept",
+        )
+
+
+def _refuse_large(request: Request, candidates: Sequence[Candidate]) -> None:
+    large = [
+        candidate.path
+        for candidate in candidates
+        if candidate.kept
+        and candidate.role is Role.INPUT
+        and (request.analysis / candidate.path).stat().st_size > request.inside_up_to
+    ]
+    if large:
+        size = (request.analysis / large[0]).stat().st_size
+        raise InputError(
+            f"input {_named(large)} is large",
+            expected=f"at most {request.inside_up_to / 1e9:.3g} GB inside of a capsule",
+            found=f"{size / 1e9:.3g} GB",
+            next_step="name its size, sha256 and locations under 'products.external' of the specification, "
+            "or allow it with --inside-up-to",
+        )
+
+
+def _otherwise(path: str, found: Digest, expected: str) -> InputError:
+    return InputError(
+        f"{path} is not the data that the specification refers to",
+        expected=expected,
+        found=found,
+        next_step="correct 'products.external' of the specification, or get the right file",
+    )
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(f"'{name}'" for name in names[:_MOST_NAMED]) + more

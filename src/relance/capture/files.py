@@ -1,0 +1,116 @@
+"""What each file of a run is to the analysis, and whether a capsule holds it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from relance.capsule.model import Role
+from relance.capture.sources import Listed, within
+from relance.model import UNKNOWN, FileDigest, RunRecord
+from relance.results import reading as results
+from relance.specification import patterns
+from relance.specification.model import ExternalData, Specification, Visibility
+from relance.store.hashing import contents
+
+_RUN = "{run}"
+_SNAKEMAKE_MARK = ".snakemake_timestamp"
+_STRICTEST = (Visibility.PUBLIC, Visibility.COLLABORATION, Visibility.BLINDED)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that a capsule tells of."""
+
+    path: str
+    role: Role
+    kept: bool
+    """Whether its content goes in; of what is kept by reference or by digest alone it doesn't."""
+    visibility: Visibility
+    external: ExternalData | None = None
+
+
+def products(record: RunRecord) -> frozenset[str]:
+    """Return the paths that jobs made: files, and folders as a whole."""
+    return frozenset(path for job in record.jobs for path in (*job.outputs, *job.logs))
+
+
+def candidates(
+    analysis: Path, record: RunRecord, specification: Specification, listed: Listed
+) -> tuple[Candidate, ...]:
+    """Return every file of a run once, by path.
+
+    Raises:
+        InputError: the specification names a path with a key that the configuration lacks.
+    """
+    made = products(record)
+    code = set(_code(record))
+    external = {data.path: data for data in specification.products.external}
+    raw = {path for job in record.jobs for path in job.inputs if not within(path, made)}
+    kept = _kept(record, specification)
+    logs = {path for job in record.jobs for path in job.logs}
+    found: dict[str, Candidate] = {}
+    for path in sorted({*listed.files, *code, *_files(analysis, raw)}):
+        is_data = (path in raw and path not in code) or (path not in listed.files and path not in code)
+        role = Role.INPUT if is_data else Role.SOURCE
+        data = external.get(path)
+        found[path] = Candidate(
+            path, role, kept=data is None, visibility=specification.visibility.specification, external=data
+        )
+    seen = _visibilities(record, specification)
+    for path in sorted(_files(analysis, made)):
+        role = Role.LOG if path in logs else Role.PRODUCT
+        visibility = seen.get(path, specification.visibility.products)
+        found[path] = Candidate(path, role, role is Role.LOG or bool(kept.fullmatch(path)), visibility)
+    return tuple(found[path] for path in sorted(found))
+
+
+def _files(analysis: Path, paths: Iterable[str]) -> Iterator[str]:
+    """Yield the files there are of these paths; of a folder those in it."""
+    for path in paths:
+        place = analysis / path
+        if place.is_dir():
+            for file in contents(place):
+                if file.name != _SNAKEMAKE_MARK:
+                    yield f"{path.rstrip('/')}/{file.relative_to(place).as_posix()}"
+        elif place.is_file():
+            yield path
+
+
+def _code(record: RunRecord) -> Iterator[str]:
+    """Yield what was read to know the jobs, and what they execute, as far as it lies in the analysis."""
+    run = record.run
+    known: list[FileDigest] = [] if run.snakefile == UNKNOWN else [run.snakefile]
+    for files in (run.included, run.configuration_files, run.read):
+        known += () if files == UNKNOWN else files
+    paths = [file.path for file in known if file.kind == "file"]
+    for job in record.jobs:
+        paths += () if job.code.files == UNKNOWN else job.code.files
+        paths += [job.code.path] if job.code.path else []
+    yield from (path for path in paths if not path.startswith((_RUN, "/")))
+
+
+def _kept(record: RunRecord, specification: Specification) -> re.Pattern[str]:
+    configuration = _configuration(record)
+    wanted = [kept.path for kept in specification.products.keep]
+    wanted += [result.file for result in specification.interface.results.values()]
+    return patterns.matcher(
+        [results.placed(path, configuration, "what the specification keeps") for path in wanted]
+    )
+
+
+def _visibilities(record: RunRecord, specification: Specification) -> dict[str, Visibility]:
+    """Return who may see the files that hold results: those who may see all that is in them."""
+    configuration = _configuration(record)
+    found: dict[str, Visibility] = {}
+    for name, result in specification.interface.results.items():
+        path = results.placed(result.file, configuration, f"result '{name}'")
+        visibility = specification.visibility_of(name)
+        found[path] = max(visibility, found.get(path, visibility), key=_STRICTEST.index)
+    return found
+
+
+def _configuration(record: RunRecord) -> Mapping[str, object]:
+    return {} if record.run.configuration == UNKNOWN else record.run.configuration

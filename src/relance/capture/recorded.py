@@ -1,0 +1,87 @@
+"""The record of the run that is to be captured, with the reasons why some runs can't be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from relance.capsule.encoding import MalformedError, decode
+from relance.errors import InputError
+from relance.model import UNKNOWN, JobRecord, RunRecord
+from relance.recording import files
+
+_MOST_NAMED = 5
+
+
+def load(path: Path) -> RunRecord:
+    """Read the record of a run.
+
+    Raises:
+        InputError: it can't be read, or is of another version.
+    """
+    value: dict[str, Any] = dict(files.read(path))
+    times = value["times"]
+    flat = {
+        "run": value["run"],
+        "jobs": value["jobs"],
+        "files": value["files"],
+        "started": times["started"],
+        "ended": times["ended"],
+        "times": times["jobs"],
+    }
+    try:
+        return decode(RunRecord, json.loads(json.dumps(flat)))
+    except MalformedError as error:
+        raise InputError(
+            f"{path}: {'.'.join(map(str, error.place))}",
+            expected=error.expected,
+            found=error.found,
+            next_step="make it again with 'relance record'",
+        ) from None
+
+
+def check(record: RunRecord) -> None:
+    """Refuse a run that did not do all that it was asked for, or whose files are no longer what it made.
+
+    Raises:
+        InputError: a job failed or did not finish, or a file was altered or removed since.
+    """
+    broken = [job for job in record.jobs if job.status in {"failed", "unfinished"}]
+    if broken:
+        raise InputError(
+            "the run can't be captured",
+            expected="every job to have ended well",
+            found=f"{_named([name(job) for job in broken])} {broken[0].status}",
+            next_step="run the analysis to its end: relance run DIR",
+        )
+    altered = [file.path for file in record.files if file.altered]
+    if altered:
+        raise InputError(
+            "the run can't be captured",
+            expected="its files as it made and read them",
+            found=f"{_named(altered)} written since",
+            next_step="run the analysis again: what is up to date is kept",
+        )
+    temporary = {
+        path for job in record.jobs if job.temporary != UNKNOWN for path in job.temporary
+    }  # gone is what they are for
+    gone = [file.path for file in record.files if file.kind == "gone" and file.path not in temporary]
+    if set(gone) & set(record.run.targets):
+        raise InputError(
+            "the run can't be captured",
+            expected="its results",
+            found=f"{_named(gone)} gone",
+            next_step="run the analysis again",
+        )
+
+
+def name(job: JobRecord) -> str:
+    """Return how people tell a job from others: its rule and wildcards."""
+    wildcards = () if job.wildcards == UNKNOWN else sorted(job.wildcards.items())
+    return " ".join([job.rule, *(f"{key}={value}" for key, value in wildcards)])
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(f"'{name}'" for name in names[:_MOST_NAMED]) + more
