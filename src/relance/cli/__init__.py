@@ -17,6 +17,7 @@ _COMMANDS = {
     "run": ("relance.cli.run", "run", "Run an analysis on this machine."),
     "record": ("relance.cli.record", "record", "Record a run that has no record yet."),
     "runs": ("relance.cli.runs", "runs", "List recorded runs, or show one."),
+    "store": ("relance.cli.store", "store", "Check, clean and measure the store."),
     "images": ("relance.cli.images", "images", "Build, load, pin and list container images."),
     "completion": ("relance.cli.completion", "completion", "Print the completion script of a shell."),
 }

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from relance.cli.progress import counting
 from relance.errors import ExitCode, InputError
 from relance.recording import build, files
 
 _SLACK = 1.0  # seconds
-_BYTES_SHOWN = 1 << 28  # more than this takes long enough to say how far it is
 
 
 @click.command()
@@ -64,26 +61,9 @@ def make(request: build.Request, folder: Path | None, *, quiet: bool) -> Path:
             click.echo(f"relance: {text}", err=True)
 
     parent = request.analysis / ".snakemake" / "relance"
-    with _progress(quiet=quiet) as progress:
+    with counting("recording", quiet=quiet) as progress:
         made = build.record(request, build.Effects(parent / "digests.json", say, progress))
     if folder is None:
         parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=parent))
     return files.write(made, folder)
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Give what shows how far hashing is, on a terminal and where there is much of it."""
-    shown = -1
-
-    def show(done: int, total: int) -> None:
-        nonlocal shown
-        percent = 100 * done // max(total, 1)
-        if percent != shown and total > _BYTES_SHOWN and not quiet and sys.stderr.isatty():
-            shown = percent
-            click.echo(f"\rrecording: {percent}% of {total / 1e9:.1f} GB", err=True, nl=False)
-
-    yield show
-    if shown >= 0:
-        click.echo(err=True)

@@ -30,9 +30,12 @@ LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 LARGEST_MANIFEST = 4 << 20
 """Bytes; registries refuse a manifest or index that is larger."""
 
-_NAME = "org.opencontainers.image.ref.name"
+NAME = "org.opencontainers.image.ref.name"
+"""The annotation that gives a manifest of an index its name."""
+
 _PART = ".part-"
-_OWN = ("blobs", "index.json", ".lock")
+_HALF_WRITTEN = (".index.json-", ".oci-layout-")
+_OWN = ("blobs", "index.json", "oci-layout", ".lock")
 _ABANDONED = 60.0  # seconds; a file without a name is locked by its writer long before it is so old
 
 
@@ -168,7 +171,8 @@ class Layout:
         """Return the files that writers left without a name when they were killed."""
         now = time.time()
         found = []
-        for path in sorted(self._blobs.glob(f"{_PART}*")):
+        own = (path for mark in _HALF_WRITTEN for path in self.folder.glob(f"{mark}*"))
+        for path in sorted([*self._blobs.glob(f"{_PART}*"), *own]):
             try:
                 if now - path.stat().st_mtime > _ABANDONED and not locking.held(path):
                     found.append(path)
@@ -287,20 +291,20 @@ class Layout:
     def names(self) -> dict[str, Descriptor]:
         """Return the named manifests of the index."""
         return {
-            entry.annotations[_NAME]: _without_name(entry)
+            entry.annotations[NAME]: _without_name(entry)
             for entry in self.index()
-            if _NAME in entry.annotations
+            if NAME in entry.annotations
         }
 
     def name(self, name: str, manifest: Descriptor) -> None:
         """Let `name` mean `manifest`, in place of what it meant before."""
         named = _named(manifest, name)
-        self._change(lambda entries: [*(e for e in entries if e.annotations.get(_NAME) != name), named])
+        self._change(lambda entries: [*(e for e in entries if e.annotations.get(NAME) != name), named])
 
     def unname(self, name: str) -> bool:
         """Forget a name, so that what only it keeps can be collected; return whether it was known."""
         known = name in self.names()
-        self._change(lambda entries: [entry for entry in entries if entry.annotations.get(_NAME) != name])
+        self._change(lambda entries: [entry for entry in entries if entry.annotations.get(NAME) != name])
         return known
 
     def attach(self, manifest: Descriptor) -> None:
@@ -311,7 +315,7 @@ class Layout:
     def detach(self, manifests: frozenset[Digest]) -> None:
         """Take manifests that have no name from the index."""
         self._change(
-            lambda entries: [e for e in entries if _NAME in e.annotations or e.digest not in manifests]
+            lambda entries: [e for e in entries if NAME in e.annotations or e.digest not in manifests]
         )
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
@@ -357,21 +361,21 @@ class Layout:
     def _write(self, entries: list[Descriptor]) -> None:
         # Sorted, and each once: the same content, the same bytes.
         texts = {digest.canonical_json(entry.to_json()): entry for entry in entries}
-        order = sorted(texts, key=lambda text: (texts[text].annotations.get(_NAME, ""), text))
+        order = sorted(texts, key=lambda text: (texts[text].annotations.get(NAME, ""), text))
         index = {"schemaVersion": 2, "manifests": [texts[text].to_json() for text in order]}
         write_bytes(self.folder / "index.json", _dump(index))
 
 
 def _is_own(name: str) -> bool:
-    return name in _OWN or name.startswith((".index.json-", ".oci-layout-")) or name == "oci-layout"
+    return name in _OWN or name.startswith(_HALF_WRITTEN)
 
 
 def _named(manifest: Descriptor, name: str) -> Descriptor:
-    return replace(manifest, annotations={**manifest.annotations, _NAME: name})
+    return replace(manifest, annotations={**manifest.annotations, NAME: name})
 
 
 def _without_name(manifest: Descriptor) -> Descriptor:
-    kept = {key: text for key, text in manifest.annotations.items() if key != _NAME}
+    kept = {key: text for key, text in manifest.annotations.items() if key != NAME}
     return replace(manifest, annotations=kept)
 
 
