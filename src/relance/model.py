@@ -118,6 +118,8 @@ class RunRequest:
     """Whether steps that don't depend on a failed one still run."""
     arguments: tuple[str, ...] = ()
     """Passed on to the engine's own command line as they are."""
+    snakefile: str | None = None
+    """The workflow's file, relative to the analysis; None: the one that Snakemake would find."""
 
 
 class RunStatus(StrEnum):

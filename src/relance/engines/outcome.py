@@ -69,7 +69,12 @@ def _message(analysis: Path, tracker: Tracker, folder: snakemake.RunFolder) -> s
             _WHERE.sub(r"\g<file>:\g<line>: ", _FRAME.sub("", part)) for part in dict.fromkeys(said)
         )
         return re.sub(rf"{re.escape(own)}(?::\d+)?", "--set", text)
-    with suppress(OSError), folder.console.open("rb") as stream:
+    return last_lines(folder.console)
+
+
+def last_lines(console: Path) -> str:
+    """Return the end of what was printed; nothing if there is no such file."""
+    with suppress(OSError), console.open("rb") as stream:
         stream.seek(max(0, stream.seek(0, 2) - _LAST_BYTES))
         return "\n".join(stream.read().decode("utf-8", "replace").splitlines()[-_LAST_LINES:])
     return ""

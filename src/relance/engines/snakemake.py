@@ -46,6 +46,11 @@ class RunFolder:
         return self.path / "graph.json"
 
     @property
+    def made(self) -> Path:
+        """What a Snakemake that isn't trusted may write to: its graph goes here first."""
+        return self.path / "made"
+
+    @property
     def settings(self) -> Path:
         """The values that replace those of the configuration."""
         return self.path / "settings.json"
@@ -89,15 +94,21 @@ def observed(mode: Literal["run", "graph"], outfile: Path, arguments: Iterable[s
     return [sys.executable, str(_OBSERVER), mode, str(outfile), *arguments]
 
 
-def command(request: RunRequest, runtime: RuntimeKind, folder: RunFolder) -> list[str]:
-    """Return Snakemake's command line for a request."""
-    arguments = ["--snakefile", str(snakefile(request.analysis))]
+def command(
+    request: RunRequest, runtime: RuntimeKind, folder: RunFolder, *, enclosed: bool = False
+) -> list[str]:
+    """Return Snakemake's command line for a request.
+
+    `enclosed`: whether it runs in a sandbox, where a stand-in and a broker run the jobs in every runtime.
+    """
+    main = request.analysis / request.snakefile if request.snakefile else snakefile(request.analysis)
+    arguments = ["--snakefile", str(main)]
     arguments += ["--directory", str(request.analysis), "--cores", str(request.cores)]
     arguments += ["--scheduler", "greedy", "--rerun-incomplete"]
     # Progress is told from the events; the console is left to what the jobs print.
     arguments += ["--quiet", "all", "--logger", "relance", "--logger-relance-outfile", str(folder.events)]
     arguments += ["--software-deployment-method", "apptainer"]
-    if runtime is RuntimeKind.APPTAINER:
+    if runtime is RuntimeKind.APPTAINER and not enclosed:
         arguments += [f"--apptainer-args={apptainer_arguments(request.analysis, folder)}"]
     else:
         # A stand-in's pulled image is a text file, which must never be taken for an image by Apptainer.
@@ -112,7 +123,8 @@ def command(request: RunRequest, runtime: RuntimeKind, folder: RunFolder) -> lis
         arguments.append("--dry-run")
     if request.keep_going:
         arguments.append("--keep-going")
-    return observed("run", folder.graph, [*arguments, *request.arguments])
+    graph = folder.made / folder.graph.name if enclosed else folder.graph
+    return observed("run", graph, [*arguments, *request.arguments])
 
 
 def apptainer_arguments(analysis: Path, folder: RunFolder) -> str:

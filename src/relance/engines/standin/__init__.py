@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,8 @@ class StandIn:
     environment: Mapping[str, str]
     images: Mapping[str, str]
     """What rules write → the image's digest, or the folder of an environment's programs."""
+    options: tuple[str, ...] = ()
+    """More options of `podman run` or `docker run`."""
     user: tuple[int, int] = field(default_factory=lambda: (os.getuid(), os.getgid()))
     """The user and group that files made by jobs belong to."""
 
@@ -40,10 +42,38 @@ def install(stand_in: StandIn, bin_folder: Path) -> None:
         InputError: a path holds a tab or a line break, or for a container a colon or comma.
     """
     check_mountable(stand_in.runtime.kind, stand_in.folder, stand_in.scratch)
-    settings = bin_folder / "settings.tsv"
-    for folder in (bin_folder, stand_in.scratch / "home", stand_in.scratch / "tmp"):
+    for folder in (stand_in.scratch / "home", stand_in.scratch / "tmp"):
         folder.mkdir(parents=True, exist_ok=True)
-    settings.write_text(_settings(stand_in), encoding="utf-8")
+    _install(text(stand_in), bin_folder)
+
+
+def install_caller(socket: Path, written: Iterable[str], bin_folder: Path) -> None:
+    """Write the same commands for a sandbox: they ask the broker behind a socket.
+
+    Args:
+        socket: where the broker answers, as it is called in the sandbox.
+        written: what rules may write for an image.
+        bin_folder: gets the commands.
+
+    Raises:
+        InputError: an image's name holds a tab or a line break.
+    """
+    rows = [("engine", "broker"), ("socket", str(socket)), *(("image", name, name) for name in written)]
+    for row in rows:
+        if any(set(field) & set("\t\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029") for field in row):
+            raise InputError(
+                "an image can't be used",
+                expected="a name without tab and line break",
+                found=repr(row[-1]),
+                next_step="capture the analysis with another name for it",
+            )
+    _install("".join("\t".join(row) + "\n" for row in rows), bin_folder)
+
+
+def _install(content: str, bin_folder: Path) -> None:
+    bin_folder.mkdir(parents=True, exist_ok=True)
+    settings = bin_folder / "settings.tsv"
+    settings.write_text(content, encoding="utf-8")
     # -I and -S: nothing of the user's environment or site-packages is looked at, which also starts faster.
     call = shlex.join([sys.executable, "-I", "-S", str(_PROGRAM), str(settings)])
     for name in ("apptainer", "singularity"):
@@ -65,7 +95,8 @@ def check_mountable(kind: RuntimeKind, *folders: Path) -> None:
             )
 
 
-def _settings(stand_in: StandIn) -> str:
+def text(stand_in: StandIn) -> str:
+    """Return the settings as the program reads them."""
     kind = stand_in.runtime.kind
     rows = [
         ("engine", kind.value),
@@ -73,7 +104,7 @@ def _settings(stand_in: StandIn) -> str:
         ("folder", str(stand_in.folder)),
         ("scratch", str(stand_in.scratch)),
         ("label", stand_in.label),
-        *(("option", option) for option in _options(stand_in)),
+        *(("option", option) for option in (*_options(stand_in), *stand_in.options)),
         *(("env", name, value) for name, value in stand_in.environment.items()),
         *(("image", written, target) for written, target in stand_in.images.items()),
     ]

@@ -10,14 +10,16 @@ It is run by path, without relance or any other package in reach, once a job: he
 and as little of that as can be (its start is part of every job's time). The first argument is a file of
 settings that `relance.engines.standin.install` wrote, lines of tab-separated fields:
 
-    engine  podman|docker|plain
+    engine  podman|docker|plain|broker
     program PATH                      of podman or docker
+    socket  PATH                      where the broker answers, outside of the sandbox that this runs in
     option  TEXT                      one more option of `podman run` or `docker run`
     folder  DIRECTORY                 mounted read-write at the same path
     scratch DIRECTORY                 holds `home` and `tmp`, for HOME and TMPDIR
     label   TEXT                      marks this run's containers
     env     NAME VALUE                the same for every job
-    image   WRITTEN TARGET            TARGET: an image's digest, or the folder of an environment's programs
+    image   WRITTEN TARGET            TARGET: an image's digest, the folder of an environment's programs, or,
+                                      for the broker, WRITTEN again
 """
 
 from __future__ import annotations
@@ -99,14 +101,26 @@ def image_target(settings: Settings, written: str) -> str:
             written = stream.read(4096).strip()
     if written in settings.images:
         return settings.images[written]
-    if written.startswith("docker://") and settings.single["engine"] != "plain":
+    if written.startswith("docker://") and settings.single["engine"] in {"podman", "docker"}:
         return written.removeprefix("docker://")
     known = ", ".join(sorted(settings.images)) or "none"
     raise RefusedCallError(f"the image {written!r} is not known on this machine (known: {known})")
 
 
-def container_command(settings: Settings, call: Call, name: str) -> list[str]:
-    """Return the command line that runs a call in Podman or Docker, in a container of this name."""
+def mounts_of(settings: Settings, call: Call) -> list[str]:
+    """Return what a call's container is shown of the machine: the analysis, and what the call binds."""
+    folder = call.folder or os.getcwd()
+    mounts = [f"{path}:{path}" for path in dict.fromkeys([*settings.folders, folder])]
+    return mounts + [bind if ":" in bind else f"{bind}:{bind}" for bind in call.binds]
+
+
+def container_command(
+    settings: Settings, call: Call, name: str, mounts: list[str] | None = None
+) -> list[str]:
+    """Return the command line that runs a call in Podman or Docker, in a container of this name.
+
+    `mounts`, as `--volume` takes them, are shown to it instead of what the call asks for.
+    """
     scratch = settings.single["scratch"]
     arguments = [
         settings.single["program"],
@@ -121,10 +135,8 @@ def container_command(settings: Settings, call: Call, name: str) -> list[str]:
     arguments += ["--network", "none", "--hostname", "relance", "--security-opt", "label=disable"]
     arguments += settings.options
     folder = call.folder or os.getcwd()
-    mounts = [f"{path}:{path}" for path in dict.fromkeys([*settings.folders, folder])]
-    mounts += [bind if ":" in bind else f"{bind}:{bind}" for bind in call.binds]
-    mounts += [f"{scratch}/home:{HOME_INSIDE}", f"{scratch}/tmp:/tmp"]
-    for mount in mounts:
+    mounts = mounts_of(settings, call) if mounts is None else mounts
+    for mount in [*mounts, f"{scratch}/home:{HOME_INSIDE}", f"{scratch}/tmp:/tmp"]:
         arguments += ["--volume", mount]
     environment = [("HOME", HOME_INSIDE), ("TMPDIR", "/tmp"), *settings.environment]  # the container's own
     for key, value in environment:
@@ -176,6 +188,8 @@ def map_script(call: Call) -> None:
 def execute(settings: Settings, arguments: list[str]) -> int:
     """Run one job and return its exit status."""
     call = Call(arguments)
+    if settings.single["engine"] == "broker":
+        return ask(settings, call)
     if settings.single["engine"] == "plain":
         programs = image_target(settings, call.image)
         map_script(call)
@@ -214,13 +228,42 @@ def _contain(settings: Settings, call: Call) -> int:
     return os.waitstatus_to_exitcode(status) % 256
 
 
+def ask(settings: Settings, call: Call) -> int:
+    """Let the broker run a call; what the job prints comes back over the connection, then its status.
+
+    A message is its length in four bytes, the highest first, and as many bytes; those that come back begin
+    with the number of the stream they belong to, or with 0 before the status.
+    """
+    import socket
+
+    fields = [call.folder or os.getcwd(), image_target(settings, call.image), *call.binds, "", *call.command]
+    message = b"\0".join(map(os.fsencode, fields))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(settings.single["socket"])
+        connection.sendall(len(message).to_bytes(4, "big") + message)
+        with connection.makefile("rb") as stream:
+            while True:
+                size = int.from_bytes(stream.read(4), "big")
+                answer = stream.read(size)
+                if not answer or len(answer) < size:
+                    raise RefusedCallError("the run is ending")
+                if answer[0] == 0:
+                    return int(answer[1:])
+                _write(answer[0], answer[1:])
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
 def pull(settings: Settings, arguments: list[str]) -> int:
     """Answer `pull --name FILE URL`: fetch the image, and write FILE, which stands for it from now on."""
     if len(arguments) != 3 or arguments[0] != "--name":
         raise RefusedCallError(f"expected pull --name FILE URL, found pull {' '.join(arguments)}")
     _, file, url = arguments
     target = image_target(settings, url)
-    if settings.single["engine"] != "plain":
+    if settings.single["engine"] in {"podman", "docker"}:
         program = settings.single["program"]
         quiet = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
         for command in ([program, "image", "inspect", target], [program, "pull", target]):
@@ -259,6 +302,8 @@ def main(arguments: list[str]) -> int:
     except (RefusedCallError, OSError) as error:
         sys.stderr.write(f"relance: {error}\n")
         return 255
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":
