@@ -15,6 +15,9 @@ from relance.capsule.model import Capsule, CapsuleFile, CapsuleJob, CapsuleLink,
 from relance.errors import InputError
 from relance.model import Digest, JobRecord, Stored
 
+OWN = ".relance"
+"""Folder, in a checkout, of what is relance's own; no file of an analysis may have it above itself."""
+
 _LONGEST_PART = 255  # bytes of a name, as Linux has it
 _LONGEST = 4000  # bytes of a path, so that a folder before it has room
 _ADLER32 = re.compile(r"[0-9a-f]{8}")
@@ -105,8 +108,9 @@ def _check_path(path: str, what: str) -> None:
         or not {"", ".", ".."}.isdisjoint(parts)
         or len(path.encode()) > _LONGEST
         or any(len(part.encode()) > _LONGEST_PART for part in parts)
+        or parts[0] == OWN
     ):
-        raise _refusal(what, "a path below the analysis, without '..' or '\\'", _shown(path))
+        raise _refusal(what, f"a path below the analysis, without '..', '\\' or '{OWN}'", _shown(path))
 
 
 def _check_places(capsule: Capsule) -> frozenset[str]:

@@ -173,6 +173,7 @@ HOSTILE: dict[str, Change] = {
     "a new line": file("data/x\ny"),
     "an escape sequence": file("data/\x1b[2J"),
     "a backslash": file("data\\..\\x"),
+    "a name that is relance's own": file(".relance/outside/etc/passwd"),
     "a long name": file("x" * 256),
     "a long path": file("/".join(["x" * 250] * 17)),
     "a file that is a folder too": file("data"),
