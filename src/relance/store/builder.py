@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from relance.errors import InputError
 from relance.model import Digest
 from relance.store import archive
 from relance.store.layout import Layout
@@ -109,3 +110,13 @@ def base_reference(base: Image) -> str:
 def image_id(config: Digest) -> str:
     """Return the hexadecimal digits by which Podman knows an image."""
     return config.removeprefix("sha256:")
+
+
+def not_there(engine: str, name: str) -> InputError:
+    """Return the error for an image that an engine hasn't."""
+    return InputError(
+        f"image {name!r}",
+        expected=f"an image that {engine} has",
+        found="none of this name or id",
+        next_step=f"see '{engine} images'",
+    )

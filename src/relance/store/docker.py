@@ -16,7 +16,7 @@ from docker.errors import DockerException, ImageNotFound
 
 from relance.errors import AnalysisError
 from relance.model import Digest
-from relance.store.builder import GUEST, Context, archived, base_reference, owned_by_root, script
+from relance.store.builder import GUEST, Context, archived, base_reference, not_there, owned_by_root, script
 from relance.store.layout import Layout
 from relance.store.normalise import Image
 from relance.store.process import failure, output_of
@@ -99,6 +99,30 @@ class Docker:
                 client.images.load(stream)
         except DockerException as error:
             raise failure("docker load", 1, [str(error)]) from error
+        finally:
+            client.close()
+
+    def save(self, name: str, path: Path) -> Digest:
+        """Write an image of the daemon as an archive and return the digest that Docker knows it by.
+
+        Raises:
+            InputError: the daemon has no such image.
+            AnalysisError: it doesn't answer, or failed.
+        """
+        try:
+            client = _client(timeout=600)
+        except DockerException as error:
+            raise failure("docker", 1, [str(error)]) from error
+        try:
+            image = client.images.get(name)
+            with path.open("wb") as stream:
+                for chunk in image.save(named=False):
+                    stream.write(chunk)
+            return Digest(str(image.id))
+        except ImageNotFound as error:
+            raise not_there(self.name, name) from error
+        except (DockerException, OSError) as error:
+            raise failure("docker save", 1, [str(error)]) from error
         finally:
             client.close()
 

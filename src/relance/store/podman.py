@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from relance.model import Digest
-from relance.store.builder import GUEST, Context, archived, base_reference, image_id
+from relance.store.builder import GUEST, Context, archived, base_reference, image_id, not_there
 from relance.store.layout import Layout
 from relance.store.normalise import Image
 from relance.store.process import output_of, run, succeeds
@@ -70,6 +70,23 @@ class Podman:
             return
         with archived(layout, image, reference) as path:
             run(["podman", "load", "--quiet", "--input", str(path)], _ignore, "podman load")
+
+    def save(self, name: str, path: Path) -> Digest:
+        """Write an image of Podman's as an archive and return the digest that Podman knows it by.
+
+        Raises:
+            InputError: Podman has no such image.
+            AnalysisError: it failed.
+        """
+        if not succeeds(["podman", "image", "exists", "--", name]):
+            raise not_there(self.name, name)
+        shown = output_of(["podman", "image", "inspect", "--format", "{{.Id}} {{.ManifestType}}", "--", name])
+        known, _, kind = shown.partition(" ")
+        # Another form than the image's own would give its configuration other bytes.
+        form = "oci-archive" if "oci" in kind else "docker-archive"
+        command = ["podman", "save", "--quiet", "--format", form, "--output", str(path), "--", known]
+        run(command, _ignore, "podman save")
+        return Digest(f"sha256:{known.removeprefix('sha256:')}")
 
 
 def _ignore(_line: str) -> None:

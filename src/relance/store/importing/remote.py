@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from relance import digest
 from relance.errors import InputError
-from relance.store import configuration, manifests
-from relance.store.importing.image import SYSTEM, Found, Packed, check_layers, take_in
+from relance.store import configuration
+from relance.store.importing.choosing import choose
+from relance.store.importing.image import Found, Packed, check_layers, take_in
 from relance.store.layout import Descriptor, Layout
-from relance.store.manifests import Manifest
 from relance.store.normalise import Image
 from relance.store.registry import pulling
 from relance.store.registry.reference import Reference
 from relance.store.registry.session import Access, Session
 from relance.store.registry.transfer import Tally, Told
-
-_DEEPEST = 4
 
 
 @dataclass(frozen=True)
@@ -76,42 +74,3 @@ def _arrived(session: Session, layout: Layout, layer: Descriptor, tally: Tally) 
     with pulling.arriving(session, layout, layer, tally) as file:
         yield file.stream
         tally.add(blobs=1)
-
-
-def choose(
-    name: str, root: Descriptor, data: bytes, architecture: str, read: Callable[[Descriptor], bytes]
-) -> Manifest:
-    """Return the manifest for this processor: `root` itself, or one that its index lists.
-
-    data: the verified bytes of `root`. read: gives the verified bytes of others.
-
-    Raises:
-        InputError: there is none, or a manifest is refused.
-    """
-    wanted = root
-    for _ in range(_DEEPEST):
-        manifest = manifests.parse(data, wanted)
-        if manifest.config is not None:
-            return manifest
-        fitting = [entry for entry in manifest.manifests if _fits(entry, architecture)]
-        if not fitting:
-            raise InputError(
-                f"image {name} doesn't run here",
-                expected=f"one for {SYSTEM}/{architecture}",
-                found="only others",
-                next_step="name another image, or build one",
-            )
-        wanted = fitting[0]
-        data = read(wanted)
-    raise InputError(
-        f"image {name} can't be used",
-        expected=f"an index nested at most {_DEEPEST} deep",
-        found="more",
-        next_step="name another image",
-    )
-
-
-def _fits(entry: Descriptor, architecture: str) -> bool:
-    platform = entry.platform or {}
-    said = (platform.get("os", SYSTEM), platform.get("architecture", architecture))
-    return said == (SYSTEM, architecture)

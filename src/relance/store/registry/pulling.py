@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import BinaryIO
 from relance import digest
 from relance.errors import InputError
 from relance.model import Digest
-from relance.store import manifests
+from relance.store import locking, manifests
 from relance.store.layout import LARGEST_MANIFEST, Descriptor, Incoming, Layout
 from relance.store.registry.reference import Reference
 from relance.store.registry.session import BREAKS, Access, NotFoundError, Session
@@ -130,10 +131,9 @@ def arriving(session: Session, layout: Layout, blob: Descriptor, tally: Tally) -
     partial = path.with_name(f".part-{path.name}")
     handle = _claimed(partial)
     if handle is None:  # another process is at it
-        with layout.incoming() as file:
-            _fill(session, blob, file.stream, tally)
-            yield file
-        return
+        handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+        partial = Path(name)
+        locking.hold(handle)
     with os.fdopen(handle, "r+b", buffering=0) as stream:
         try:
             _fill(session, blob, stream, tally)

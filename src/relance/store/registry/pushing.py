@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from relance.errors import InputError
 from relance.store import manifests
 from relance.store.layout import LARGEST_MANIFEST, Descriptor, Layout
 from relance.store.registry import referrers
@@ -47,6 +48,13 @@ def push(
         InputError: a blob is missing or damaged; nothing of it is sent. Or `target` names another digest.
         MissingPartError: the registry does not answer, or refuses.
     """
+    if target.digest is not None and target.digest != root.digest:
+        raise InputError(
+            f"{target} can't be pushed to",
+            expected=f"no digest, or {root.digest}",
+            found=target.digest,
+            next_step="leave the digest out",
+        )
     reached = manifests.walk(root, lambda wanted: _read(layout, wanted))
     for blob in reached.blobs:
         if layout.size(blob.digest) is None:

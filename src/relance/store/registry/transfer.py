@@ -43,12 +43,16 @@ class Tally:
         Raises:
             Stopped: the work is over.
         """
-        if self._stop.is_set():
-            raise Stopped
+        self.check()
         with self._lock:
             now = self._now
             self._now = Moved(now.blobs + blobs, now.of_blobs, now.size + size, now.of_size)
             self._told(self._now)
+
+    def check(self) -> None:
+        """Raise `Stopped` once the work is over."""
+        if self._stop.is_set():
+            raise Stopped
 
     def stop(self) -> None:
         """Let every thread end at its next count."""

@@ -146,7 +146,9 @@ class _Piece(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        self._tally.add()  # ends the upload if another one failed
+        self._tally.check()
+        if not self._left:
+            return b""
         wanted = self._left if size < 0 else min(size, self._left)
         data = self._stream.read(wanted)
         self._left -= len(data)
