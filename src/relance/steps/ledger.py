@@ -1,0 +1,53 @@
+"""What recorded runs left in an analysis's folder: which job made each file there, by its key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from relance import digest
+from relance.errors import RelanceError
+from relance.model import Digest
+from relance.store.atomic import write_text
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Made:
+    """An output as its job left it."""
+
+    key: Digest
+    digest: Digest
+
+
+def file_of(analysis: Path) -> Path:
+    """Return where an analysis's ledger lies."""
+    return analysis / ".snakemake" / "relance" / "made.json"
+
+
+def read(analysis: Path) -> Mapping[str, Made]:
+    """Return what is known of the outputs in an analysis's folder, by path; nothing if it can't be read."""
+    try:
+        value = json.loads(file_of(analysis).read_text(encoding="utf-8"))
+        if value["version"] != _VERSION:
+            return {}
+        return {
+            path: Made(digest.parse(found["key"]), digest.parse(found["digest"]))
+            for path, found in value["outputs"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RelanceError):
+        return {}
+
+
+def note(analysis: Path, made: Mapping[str, Made]) -> None:
+    """Add to an analysis's ledger what was made or restored."""
+    if not made:
+        return
+    known = {**read(analysis), **made}
+    outputs = {path: {"key": one.key, "digest": one.digest} for path, one in sorted(known.items())}
+    path = file_of(analysis)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps({"version": _VERSION, "outputs": outputs}) + "\n")
