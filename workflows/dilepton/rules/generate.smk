@@ -10,6 +10,8 @@ rule generate:
         "../../../envs/generation.yaml"
     container:
         image("generation")
+    # What takes longest and stands first begins first, so that no core waits at the end.
+    priority: 2
     params:
         options=generation_options,
     shell:

@@ -11,6 +11,7 @@ rule reduce:
         "../../../envs/analysis.yaml"
     container:
         image("analysis")
+    priority: 1
     params:
         options=reduction_options,
     shell:
