@@ -6,12 +6,12 @@ rule generate:
         events=f"{OUTPUT}/generation/{{stream}}/{{sample}}.{{part}}.hepmc.gz",
     log:
         f"{OUTPUT}/logs/generation/{{stream}}/{{sample}}.{{part}}.log",
+    # What takes longest and stands first begins first, so that no core waits at the end.
+    priority: 2
     conda:
         "../../../envs/generation.yaml"
     container:
         image("generation")
-    # What takes longest and stands first begins first, so that no core waits at the end.
-    priority: 2
     params:
         options=generation_options,
     shell:

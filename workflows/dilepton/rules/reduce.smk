@@ -7,11 +7,11 @@ rule reduce:
         ntuple=f"{OUTPUT}/reduction/{{stream}}/{{sample}}.{{part}}.root",
     log:
         f"{OUTPUT}/logs/reduction/{{stream}}/{{sample}}.{{part}}.log",
+    priority: 1
     conda:
         "../../../envs/analysis.yaml"
     container:
         image("analysis")
-    priority: 1
     params:
         options=reduction_options,
     shell:
