@@ -25,7 +25,16 @@ def record(analysis: Path, quiet: bool) -> ExitCode:
     Snakemake keeps and the files that lie there: what can't be told any more is `unknown`. Nothing runs, but
     the Snakefile is read.
     """
-    analysis = analysis.resolve()
+    click.echo(str(last(analysis.resolve(), quiet=quiet)))
+    return ExitCode.OK
+
+
+def last(analysis: Path, *, quiet: bool) -> Path:
+    """Return the record of the last run in a folder, made if there is none yet.
+
+    Raises:
+        InputError: Snakemake never ran there.
+    """
     if not (analysis / ".snakemake").is_dir():
         raise InputError(
             f"{analysis} has no run to record",
