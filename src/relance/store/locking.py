@@ -37,6 +37,11 @@ def hold(handle: int) -> None:
     _taken(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def wait_for(handle: int) -> None:
+    """Lock an open file for as long as it is open, once nobody else holds its lock."""
+    _taken(handle, fcntl.LOCK_EX)
+
+
 def held(path: Path) -> bool:
     """Tell whether some process holds the lock of a file.
 
