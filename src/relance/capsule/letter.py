@@ -42,7 +42,7 @@ def text(capsule: Capsule, known_as: Digest | None = None) -> str:
         "    sh replay.sh",
         "",
         "needs no relance and no network: a POSIX shell and Apptainer, Podman or Docker. It lays the files",
-        "into a folder, runs every job in its image, and tells of each product whether its bytes are those of",
+        "into a folder, runs each job in its image, and tells of each product whether its bytes are those of",
         "then. Unpack the capsule's .tar file first, or check it out with its images.",
         "",
         "With relance: `relance verify --rerun`, `relance recast`, `relance inspect`.",
