@@ -46,6 +46,8 @@ class Situation:
     """What is known of the outputs of earlier runs; see `relance.steps.ledger`."""
     protected: frozenset[str] = frozenset()
     """Outputs that lie there and can't be written to."""
+    known: Mapping[Digest, Entry] = field(default_factory=dict)
+    """Entries that count besides those of the store, for this plan alone: what a capsule says of its jobs."""
 
 
 class State(StrEnum):
@@ -208,6 +210,7 @@ def _judge(job: _Job, situation: Situation, store: Store, contents: dict[str, _C
             job.entry = entries.read(store, job.key)
         except InputError:
             job.damaged = True
+        job.entry = _fuller(job.entry, situation.known.get(job.key), store.layout)
     job.right = _is_right(job, situation)
     job.stale = not job.right and (
         any(_outdated(path, job, situation) for path in job.outputs)
@@ -218,6 +221,15 @@ def _judge(job: _Job, situation: Situation, store: Store, contents: dict[str, _C
     )
     for path in job.outputs:
         contents[path] = _will_be(path, job, situation)
+
+
+def _fuller(stored: Entry | None, known: Entry | None, layout: Layout) -> Entry | None:
+    """Return the store's entry of a job, or the other if that one alone can be restored whole."""
+    if stored is None or known is None:
+        return stored or known
+    lost = [output.path for output in stored.outputs if not entries.kept(layout, output)]
+    same = [output.digest for output in stored.outputs] == [output.digest for output in known.outputs]
+    return known if lost and same else stored
 
 
 def _former(path: str, situation: Situation) -> set[Digest]:
@@ -381,7 +393,7 @@ def _kept(layout: Layout, output: EntryOutput | None) -> EntryOutput | None:
 
 
 def _spread(jobs: Sequence[_Job]) -> bool:
-    """Mark the jobs that Snakemake will run for what happens before them; return whether there are new ones."""
+    """Mark jobs that Snakemake will run for what happens before them; return whether there are new ones."""
     found = False
     for job in jobs:
         job.touched = job.state is State.REUSE and job.right and job.asked.pending
@@ -411,7 +423,7 @@ def _planned(job: _Job, situation: Situation, store: Store) -> PlannedJob:
     return PlannedJob(
         job.asked.record,
         job.state,
-        job.why or _why(job, store),
+        job.why or _why(job, situation, store),
         job.key,
         job.entry,
         job.restored,
@@ -422,12 +434,17 @@ def _planned(job: _Job, situation: Situation, store: Store) -> PlannedJob:
     )
 
 
-def _why(job: _Job, store: Store) -> str:
+def _why(job: _Job, situation: Situation, store: Store) -> str:
     """Say why a job runs that the store doesn't know."""
     if job.damaged:
         return "its entry in the store is damaged"
     if job.ingredients is None:
         told = f" ({job.asked.reason})" if job.asked.reason else ""
         return f"it is not reused, for {job.unkeyed}{told}"
-    differs = difference.nearest(job.ingredients, entries.alike(store, job.outputs))
+    alike = [
+        entry
+        for entry in situation.known.values()
+        if tuple(output.path for output in entry.outputs) == tuple(job.outputs)
+    ]
+    differs = difference.nearest(job.ingredients, [*alike, *entries.alike(store, job.outputs)])
     return differs or "the store knows no such step"
