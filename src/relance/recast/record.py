@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from relance import digest, schema
 from relance.capsule.model import Parent
 from relance.document import Document
 from relance.errors import InputError
-from relance.model import Digest
+from relance.model import Digest, RuntimeKind
 from relance.recast.changes import Checked
-from relance.recast.model import Planned, Recast
+from relance.recast.model import Audited, Job, Planned, Recast
 from relance.results import Bands, Result, ResultFile
 from relance.specification.model import Interface
 from relance.store.atomic import write_bytes
@@ -97,6 +98,29 @@ def read(folder: Path) -> Mapping[str, Any] | None:
         )
     found: Mapping[str, Any] = content
     return found
+
+
+def same(former: Mapping[str, Any], beginning: Mapping[str, Any], keys: Iterable[str]) -> bool:
+    """Return whether two records say the same in some of their parts."""
+    return all(digest.of_json(former.get(key)) == digest.of_json(beginning[key]) for key in keys)
+
+
+def completed(recast: Recast, former: Mapping[str, Any]) -> Recast:
+    """Return a recast with what its record tells of the run: jobs, audit and times."""
+    times = former["times"]
+    jobs = tuple(
+        Job(job["name"], job["state"], job["why"], times["jobs"].get(job["name"])) for job in former["jobs"]
+    )
+    audit = tuple(Audited(audited["job"], tuple(audited["differing"])) for audited in former["audit"])
+    runtime = RuntimeKind(times["runtime"]) if times["runtime"] else None
+    return replace(
+        recast,
+        jobs=jobs,
+        audit=audit,
+        runtime=runtime,
+        started=times["started"],
+        seconds=times["seconds"],
+    )
 
 
 def parent_of(analysis: Path) -> Parent | None:
