@@ -1,8 +1,10 @@
 """A small analysis to run, and `relance` as users run it: in a process of its own."""
 
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,12 @@ from pathlib import Path
 import pytest
 
 ANALYSES = Path(__file__).parents[1] / "analyses"
+MACHINE = Path(__file__).parents[1] / "machine"
+PROGRAMS = ("bash", "cat", "cut", "env", "id", "seq", "sleep", "sort", "touch", "tr")
+
+
+def say(*command: str | Path, **options: object) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout.strip()
 
 
 @dataclass(frozen=True)
@@ -55,3 +63,34 @@ def analysis(tmp_path: Path, environments: Path) -> Callable[[str], Relance]:
 @pytest.fixture
 def toy(analysis: Callable[[str], Relance]) -> Iterator[Relance]:
     yield analysis("toy")
+
+
+@pytest.fixture(scope="session")
+def root_filesystem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smallest root that the analyses can run in: this machine's bash and a few programs."""
+    root = tmp_path_factory.mktemp("image") / "root"
+    for name in ("usr/bin", "tmp", "proc", "sys", "dev", "etc", "home", "run"):
+        (root / name).mkdir(parents=True)
+    (root / "tmp").chmod(0o1777)
+    (root / "bin").symlink_to("usr/bin")
+    (root / "usr/bin/sh").symlink_to("bash")
+    for name in PROGRAMS:
+        program = shutil.which(name)
+        assert program is not None, name
+        shutil.copy(program, root / "usr/bin" / name)
+        for library in re.findall(r"/\S+", say("ldd", program)):
+            if not library.endswith(":"):
+                copy = root / library.removeprefix("/")
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(library, copy)
+    return root
+
+
+@pytest.fixture(scope="session")
+def docker_host() -> Iterator[str]:
+    """A Docker daemon of these tests' own, which leaves a mount behind that would block pytest's cleaning."""
+    folder = Path(tempfile.mkdtemp(prefix="relance-docker-"))
+    yield say(MACHINE / "dockerd.sh", "start", folder)
+    say(MACHINE / "dockerd.sh", "stop", folder)
+    subprocess.run(["umount", folder / "exec" / "netns" / "default"], capture_output=True, check=False)
+    shutil.rmtree(folder)

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import pwd
-import re
 import shlex
 import shutil
 import signal
@@ -14,52 +13,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.contract.conftest import Relance
+from tests.contract.conftest import Relance, say
 
 from relance.engines import runtimes, standin
 from relance.model import Runtime, RuntimeKind
 
 pytestmark = pytest.mark.container
 
-MACHINE = Path(__file__).parents[1] / "machine"
-PROGRAMS = ("bash", "cat", "cut", "env", "id", "seq", "sleep", "sort", "touch", "tr")
 ENGINES = ("apptainer", "podman", "docker")
 NOTHING = "sha256:" + "0" * 64
-
-
-def say(*command: str | Path, **options: object) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout.strip()
-
-
-@pytest.fixture(scope="session")
-def root_filesystem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The smallest root that the analyses can run in: this machine's bash and a few programs."""
-    root = tmp_path_factory.mktemp("image") / "root"
-    for name in ("usr/bin", "tmp", "proc", "sys", "dev", "etc", "home", "run"):
-        (root / name).mkdir(parents=True)
-    (root / "tmp").chmod(0o1777)
-    (root / "bin").symlink_to("usr/bin")
-    (root / "usr/bin/sh").symlink_to("bash")
-    for name in PROGRAMS:
-        program = shutil.which(name)
-        assert program is not None, name
-        shutil.copy(program, root / "usr/bin" / name)
-        for library in re.findall(r"/\S+", say("ldd", program)):
-            if not library.endswith(":"):
-                copy = root / library.removeprefix("/")
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(library, copy)
-    return root
-
-
-@pytest.fixture(scope="session")
-def docker_host() -> Iterator[str]:
-    """A Docker daemon of these tests' own, which leaves a mount behind that would block pytest's cleaning."""
-    folder = Path(tempfile.mkdtemp(prefix="relance-docker-"))
-    yield say(MACHINE / "dockerd.sh", "start", folder)
-    say(MACHINE / "dockerd.sh", "stop", folder)
-    subprocess.run(["umount", folder / "exec" / "netns" / "default"], capture_output=True, check=False)
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -18,14 +18,11 @@ def settle(folder: Path) -> tuple[str, ...]:
     paths that were removed, relative to the folder.
     """
     root = os.path.realpath(folder)
-    found = list(_suspects(folder))
-    removed = []
+    # All are looked at before one is removed, since links lead by way of others.
+    found = [path for path in _suspects(folder) if not (path.is_symlink() and _inside(path, root))]
     for path in found:
-        if stat.S_ISLNK(path.lstat().st_mode) and _inside(path, root):
-            continue
         path.unlink()
-        removed.append(str(path.relative_to(folder)))
-    return tuple(sorted(removed))
+    return tuple(sorted(str(path.relative_to(folder)) for path in found))
 
 
 def taken(path: Path, target: Path, limit: int) -> bool:
