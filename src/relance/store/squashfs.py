@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ from relance.store.tree import Content, Entry, Kind, Tree, flatten, write_tar
 COMPRESSION = "lz4"
 """On an image of 400 MB: lz4 takes 4 s and 218 MB; zstd 50 s and 137 MB, and starts 0.5 s later."""
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _MOUNT_POINTS = ("dev", "proc", "sys", "run", "tmp", "var/tmp", "home", "root", "mnt", "srv", "opt")
 _MOUNTED_FILES = ("etc/hosts", "etc/resolv.conf", "etc/localtime", "etc/passwd", "etc/group")
 
@@ -100,10 +102,9 @@ def _with_runtime_files(tree: Tree, number: int, environment: Mapping[str, str])
     script = _environment_script(environment)
     joined = dict(tree)
     for path in _MOUNT_POINTS:
-        joined.setdefault(path, Entry(Kind.FOLDER, 0o1777 if path.endswith("tmp") else 0o755))
+        _offer(joined, path, Entry(Kind.FOLDER, 0o1777 if path.endswith("tmp") else 0o755))
     for path in _MOUNTED_FILES:
-        joined.setdefault(path, Entry(Kind.FILE, 0o644))
-    joined.setdefault("var", Entry(Kind.FOLDER, 0o755))
+        _offer(joined, path, Entry(Kind.FILE, 0o644))
     for path in (".singularity.d", ".singularity.d/env"):
         joined[path] = Entry(Kind.FOLDER, 0o755)
     joined[".singularity.d/env/10-docker2singularity.sh"] = Entry(
@@ -112,6 +113,16 @@ def _with_runtime_files(tree: Tree, number: int, environment: Mapping[str, str])
     return joined, BytesIO(script)
 
 
+def _offer(tree: dict[str, Entry], path: str, entry: Entry) -> None:
+    """Add an entry and the folders above it where there is none; below a link or file it can't be."""
+    above = path.rpartition("/")[0]
+    if above and tree.setdefault(above, Entry(Kind.FOLDER, 0o755)).kind is not Kind.FOLDER:
+        return
+    tree.setdefault(path, entry)
+
+
 def _environment_script(environment: Mapping[str, str]) -> bytes:
-    lines = ["#!/bin/sh", *(f"export {name}={shlex.quote(text)}" for name, text in environment.items())]
+    # A shell can't export other names, such as those of its own exported functions, and would stop there.
+    known = {name: text for name, text in environment.items() if _NAME.fullmatch(name)}
+    lines = ["#!/bin/sh", *(f"export {name}={shlex.quote(text)}" for name, text in known.items())]
     return "\n".join([*lines, ""]).encode()

@@ -7,7 +7,7 @@ the tree remembers where in which layer each file's content lies.
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePosixPath
@@ -58,12 +58,13 @@ Tree = Mapping[str, Entry]
 def flatten(layers: Sequence[BinaryIO]) -> Tree:
     """Return the tree of a stack of layers, the lowest first.
 
-    Each layer must be a seekable, uncompressed tar. Device files below /dev are left out (every runtime
-    provides its own); extended attributes too.
+    Each layer must be a seekable, uncompressed tar. Device files and pipes are left out, with their hard
+    links: every runtime provides its own below /dev, and old images bring some elsewhere that no user could
+    open. Extended attributes are left out too.
 
     Raises:
         InputError: a layer isn't a tar, or an entry could reach outside the tree: an absolute path, `..`, a
-            path below a link or file, a hard link to nothing; or it is a device, a pipe or a sparse file.
+            path below a link or file, a hard link to nothing; or it is a sparse file.
     """
     tree: dict[str, Entry] = {}
     for number, stream in enumerate(layers):
@@ -73,31 +74,31 @@ def flatten(layers: Sequence[BinaryIO]) -> Tree:
 
 def _apply(tree: dict[str, Entry], number: int, stream: BinaryIO) -> None:
     added: dict[str, Entry] = {}
-    removed: list[str] = []
-    emptied: list[str] = []
+    left_out: set[str] = set()
+    removed: set[str] = set()
+    emptied: set[str] = set()
     for info in _members(number, stream):
         path = _clean(number, info.name)
         if not path:
             continue
         folder, _, name = path.rpartition("/")
         if name == _OPAQUE:
-            emptied.append(folder)
+            emptied.add(folder)
         elif name.startswith(_WHITEOUT):
             hidden = name.removeprefix(_WHITEOUT)
             if hidden in {"", ".", ".."}:
                 raise _hostile(number, path, "a whiteout of one name")
-            removed.append(f"{folder}/{hidden}".lstrip("/"))
+            removed.add(f"{folder}/{hidden}".lstrip("/"))
         else:
-            entry = _entry(number, path, info, added, tree)
-            if entry is not None:
-                # What a path was before in the same layer doesn't matter, nor what lay below it.
-                _put(added, path, entry)
-    # Whiteouts speak of the layers below only, wherever they stand in this one.
-    for path in removed:
-        tree.pop(path, None)
-        _remove_below(tree, path)
-    for path in emptied:
-        _remove_below(tree, path)
+            if info.isdev() or (info.islnk() and _clean(number, info.linkname) in left_out):
+                left_out.add(path)
+                added.pop(path, None)
+                continue
+            # What a path was before in the same layer doesn't matter, nor what lay below it.
+            _put(added, path, _entry(number, path, info, added, tree))
+    # Whiteouts speak of the layers below only, wherever they stand in this one. A device that is left out
+    # hides what had its name there.
+    _hide(tree, removed | left_out, emptied)
     for path, entry in added.items():
         _put(tree, path, entry)
     for path in added:
@@ -127,7 +128,7 @@ def _clean(number: int, name: str) -> str:
 
 def _entry(
     number: int, path: str, info: tarfile.TarInfo, added: Mapping[str, Entry], tree: Mapping[str, Entry]
-) -> Entry | None:
+) -> Entry:
     mode = info.mode & 0o7777
     if info.isdir():
         return Entry(Kind.FOLDER, mode, info.uid, info.gid)
@@ -142,9 +143,25 @@ def _entry(
     if info.isreg() and not info.issparse():
         content = Content(number, info.offset_data, info.size)
         return Entry(Kind.FILE, mode, info.uid, info.gid, content=content)
-    if info.isdev() and path.startswith("dev/"):
-        return None
-    raise _hostile(number, path, "a file, folder or link (devices are left out below /dev only)")
+    raise _hostile(number, path, "a file, folder, link or device")
+
+
+def _hide(tree: dict[str, Entry], removed: Set[str], emptied: Set[str]) -> None:
+    """Take out paths, with what is below them, and what is below emptied folders: once through the tree."""
+    if not removed and not emptied:
+        return
+    for path in [path for path in tree if _is_hidden(path, removed, emptied)]:
+        del tree[path]
+
+
+def _is_hidden(path: str, removed: Set[str], emptied: Set[str]) -> bool:
+    if path in removed:
+        return True
+    while path:
+        path = path.rpartition("/")[0]
+        if path in removed or path in emptied:
+            return True
+    return False
 
 
 def _put(tree: dict[str, Entry], path: str, entry: Entry) -> None:
@@ -155,7 +172,7 @@ def _put(tree: dict[str, Entry], path: str, entry: Entry) -> None:
 
 
 def _remove_below(tree: dict[str, Entry], path: str) -> None:
-    prefix = f"{path}/" if path else ""
+    prefix = f"{path}/"
     below = [other for other in tree if other.startswith(prefix)]
     for other in below:
         del tree[other]
