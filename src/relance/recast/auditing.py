@@ -1,0 +1,72 @@
+"""Some of the restored jobs run once more, in a folder of their own, and compared with what is known."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from relance.engines.base import Watch
+from relance.errors import AnalysisError, InputError
+from relance.model import UNKNOWN, RunStatus
+from relance.recast import reuse
+from relance.recast.model import Audited
+from relance.rerun import execution
+from relance.rerun.execution import Settings
+from relance.rerun.folder import Work
+from relance.results.reading import Folder
+from relance.steps.plan import Plan, PlannedJob, State
+
+
+def sample(planned: Plan, number: int) -> tuple[PlannedJob, ...]:
+    """Return some of the restored jobs: which is told by their keys, so that nobody chooses."""
+    restored = [job for job in planned.of(State.RESTORE) if job.entry is not None and job.key is not None]
+    restored.sort(key=lambda job: hashlib.sha256(str(job.key).encode()).digest())
+    return tuple(restored[:number])
+
+
+def audit(work: Work, settings: Settings, chosen: Sequence[PlannedJob], watch: Watch) -> tuple[Audited, ...]:
+    """Run jobs in a fresh work folder and say which of their outputs came out different.
+
+    What they read is restored where it is known, and made where it isn't.
+
+    Raises:
+        AnalysisError: a job failed.
+        InputError: a link of the capsule leads out of the work folder.
+    """
+    if not chosen:
+        return ()
+    targets = tuple(path for job in chosen for path in job.record.outputs)
+    found = reuse.look(work, replace(settings, targets=targets))
+    once_more = {job.record.outputs for job in chosen}
+    jobs = tuple(
+        replace(asked, never="it is audited") if asked.record.outputs in once_more else asked
+        for asked in found.jobs
+    )
+    planned = reuse.plan(replace(found, jobs=jobs, targets=targets), work, settings, restoring=True)
+    reuse.restore(planned, work)
+    rerun = execution.run(work, replace(settings, targets=targets), watch)
+    if rerun.result.status is not RunStatus.OK:
+        raise AnalysisError(
+            "the audit did not come to its end",
+            expected="restored jobs that can be run again",
+            found=", ".join(step.name for step in rerun.result.failed)
+            or rerun.result.message
+            or rerun.result.status,
+            next_step="read its console; leave out the audit to have the results alone",
+        )
+    files = Folder(work.analysis)
+    return tuple(Audited(job.name, tuple(_differing(files, job))) for job in chosen)
+
+
+def _differing(files: Folder, job: PlannedJob) -> Iterator[str]:
+    for path in job.record.outputs:
+        output = job.entry.output(path) if job.entry else None
+        if output is None or output.digest == UNKNOWN:
+            continue
+        try:
+            same = files.describe(path).digest == output.digest
+        except InputError:
+            same = False
+        if not same:
+            yield path

@@ -1,0 +1,338 @@
+"""A recast from its check to its comparison; nothing is printed, and nothing lies half-written."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from relance import digest
+from relance.capsule import results as captured
+from relance.capsule.model import Capsule
+from relance.engines.base import Watch
+from relance.errors import InputError, MissingPartError
+from relance.model import Digest, RunRecord, RunResult, RunStatus, RuntimeKind
+from relance.recast import auditing, changes, comparison, conditions, plots, record, reuse
+from relance.recast.changes import CaseFiles, Changes, Checked
+from relance.recast.model import Audited, Job, Planned, Recast
+from relance.rerun import execution
+from relance.rerun import folder as rerun_folder
+from relance.rerun.execution import Settings
+from relance.rerun.folder import Work
+from relance.results import Results, reading
+from relance.results.validation import judged
+from relance.steps.plan import Plan
+from relance.store import content
+from relance.store.atomic import write_bytes, write_text
+from relance.store.store import Store
+
+TABLE = "results.txt"
+_WORK = "work"
+_LOCK = "lock"
+_AUDIT = "audit"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to recast, and how."""
+
+    store: Store
+    parent: Digest
+    """Of the capsule."""
+    capsule: Capsule
+    changes: Changes
+    outer: Mapping[str, str] = field(default_factory=dict)
+    """The caller's environment variables; jobs see none of them."""
+    cache: Path = Path()
+    """Folder for what can be made again."""
+    runtime: RuntimeKind | None = None
+    trusted: bool = False
+    """Whether the capsule's Snakefile is run without a sandbox."""
+    cores: int = 1
+    reuse: bool = True
+    audit: int = 0
+    """How many restored jobs are run once more."""
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What a recast has on its caller."""
+
+    say: Callable[[str], None]
+    watching: Callable[[], AbstractContextManager[Watch]]
+    """Entered for as long as jobs run."""
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A recast that a failed job, a refusal or a signal ended; the same request goes on."""
+
+    folder: Path
+    result: RunResult
+
+
+def check(request: Request) -> Checked:
+    """Check all that is changed against the interface of the capsule; nothing is written.
+
+    Raises:
+        InputError: something isn't allowed; all of it is told.
+    """
+    files = CaseFiles(request.capsule.files, request.store.content / "blobs" / "sha256")
+    configuration = captured.configuration(request.capsule)
+    return changes.checked(request.capsule.specification, request.changes, configuration, files)
+
+
+def plan(request: Request, checked: Checked, say: Callable[[str], None]) -> Planned:
+    """Say which jobs a recast would run, and why; nothing is left behind.
+
+    Raises:
+        RelanceError: as `recast`, before anything runs.
+    """
+    with tempfile.TemporaryDirectory(prefix="relance-recast-") as temporary:
+        work = _prepared(request, checked, Path(temporary) / _WORK, say)
+        settings = _settings(request, checked, say)
+        planned = reuse.plan(reuse.look(work, settings), work, settings, restoring=request.reuse)
+    identity = request.capsule.specification.identity
+    return Planned(request.parent, identity.name, identity.version, checked, _jobs(planned, None))
+
+
+def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -> Recast | Unfinished:
+    """Run what the changes reach in a folder of its own, and compare the results with the captured ones.
+
+    A folder in which the same recast was interrupted goes on; one in which it is done is only read.
+
+    Raises:
+        InputError: the folder holds something else; something of the capsule is damaged; the results can't
+            be read.
+        MissingPartError: this machine lacks a sandbox or a runtime.
+    """
+    began = time.time()
+    specification = request.capsule.specification
+    identity = specification.identity
+    beginning = record.beginning(
+        request.parent, identity.name, identity.version, checked, specification.interface
+    )
+    with _claimed(folder), request.store.writing():
+        former = _former(folder, beginning)
+        if former is not None and former["status"] == "ok":
+            return _again(request, checked, folder, former, effects.say)
+        record.begin(folder, beginning)
+        shutil.rmtree(folder / _WORK, ignore_errors=True)
+        work = _prepared(request, checked, folder / _WORK, effects.say)
+        settings = _settings(request, checked, effects.say)
+        situation = reuse.look(work, settings)
+        planned = reuse.plan(situation, work, settings, restoring=request.reuse)
+        reuse.restore(planned, work)
+        with effects.watching() as watch:
+            rerun = execution.run(work, settings, watch)
+        if rerun.record is not None:
+            reuse.remember(rerun.record, work, situation)
+        if rerun.result.status is not RunStatus.OK:
+            return Unfinished(folder, rerun.result)
+        audited: tuple[Audited, ...] = ()
+        chosen = auditing.sample(planned, request.audit)
+        if chosen:
+            effects.say(f"running {len(chosen)} of the restored jobs once more")
+            again = folder / _AUDIT
+            shutil.rmtree(again, ignore_errors=True)
+            fresh = _prepared(request, checked, again, effects.say)
+            with effects.watching() as watch:
+                audited = auditing.audit(fresh, settings, chosen, watch)
+            shutil.rmtree(again, ignore_errors=True)
+        configuration = conditions.configuration(rerun.record, request.capsule, checked)
+        done = _compared(request, checked, folder, configuration, effects.say)
+        done = replace(
+            done,
+            jobs=_jobs(planned, rerun.record),
+            audit=audited,
+            runtime=rerun.result.runtime,
+            started=began,
+            seconds=round(time.time() - began, 3),
+        )
+        record.finish(done, beginning)
+    return done
+
+
+def folder_name(request: Request, checked: Checked) -> str:
+    """Return what the folder of a recast is called if nobody says: the same for the same recast."""
+    name = re.sub(r"[^\w.-]+", "_", request.capsule.specification.identity.name)
+    told = digest.of_json([request.parent, checked.digest]).removeprefix("sha256:")
+    return f"{name}-recast-{told[:8]}"
+
+
+def _prepared(request: Request, checked: Checked, folder: Path, say: Callable[[str], None]) -> Work:
+    """Check the capsule out and put the given files where the configuration will say they are."""
+    work = rerun_folder.prepare(request.store, request.capsule, folder, say)
+    root = work.analysis.resolve()
+    layout = request.store.layout
+    for name, given in checked.inputs.items():
+        place = work.analysis / given.place
+        if not given.place.startswith(f"{changes.INPUTS}/"):
+            continue  # a case's own file, which was checked out
+        stored = content.put(layout, given.file)
+        if stored.digest != given.digest:
+            raise InputError(
+                f"input '{name}': {given.file}",
+                expected="the file that was checked",
+                found="another content now",
+                next_step="type the same command again",
+            )
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.parent.resolve().is_relative_to(root):
+            raise InputError(
+                f"{given.place} can't be written",
+                expected="a folder of the analysis",
+                found="a link that leads out of it",
+                next_step="don't trust this capsule",
+            )
+        content.restore(layout, stored, place)
+    return work
+
+
+def _settings(request: Request, checked: Checked, say: Callable[[str], None]) -> Settings:
+    return Settings(
+        outer=request.outer,
+        runtime=request.runtime,
+        trusted=request.trusted,
+        cores=request.cores,
+        values=checked.settings,
+        cache=request.cache,
+        say=say,
+    )
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Make the folder of a recast and keep others out of it for as long as the block runs."""
+    if folder.exists() and not (folder / record.NAME).exists() and set(_names(folder)) - {_LOCK}:
+        raise InputError(
+            f"{folder} can't be the folder of a recast",
+            expected="a new or empty folder, or that of the same recast",
+            found="other files",
+            next_step="name another with -o DIR",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(
+                f"{folder} is in use",
+                expected="no other recast in it",
+                found="one that goes on",
+                next_step="wait for it, or name another folder with -o DIR",
+            ) from error
+        yield
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()] if folder.is_dir() else [folder.name]
+
+
+def _former(folder: Path, beginning: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what an earlier call of the same recast left in its folder.
+
+    Raises:
+        InputError: another recast lies there.
+    """
+    former = record.read(folder)
+    told = ("parent", "changes")
+    if former is not None and record.same(former, beginning, told):
+        return former
+    if former is not None:
+        raise InputError(
+            f"{folder} holds another recast",
+            expected="the same capsule and changes",
+            found=f"{former['parent']['name']} with {json.dumps(former['changes']['settings'])}"[:200],
+            next_step="name another folder with -o DIR",
+        )
+    return None
+
+
+def _again(
+    request: Request,
+    checked: Checked,
+    folder: Path,
+    former: Mapping[str, Any],
+    say: Callable[[str], None],
+) -> Recast:
+    """Return a recast that was done before, from its folder."""
+    say(f"this recast is done already, in {folder}")
+    configuration = conditions.merged(captured.configuration(request.capsule), checked.settings)
+    done = _compared(request, checked, folder, configuration, say)
+    return record.completed(done, former)
+
+
+def _compared(
+    request: Request,
+    checked: Checked,
+    folder: Path,
+    configuration: Mapping[str, object],
+    say: Callable[[str], None],
+) -> Recast:
+    """Read the results, compare them with the captured ones, and write table and plots."""
+    specification = request.capsule.specification
+    analysis = folder / _WORK / "analysis"
+    found = reading.read(specification, analysis, configuration)
+    known: Results | None = None
+    try:
+        known = captured.read(request.store.layout, request.capsule)
+    except InputError as error:
+        say(f"there is nothing to compare with: {error}")
+    case = specification.validation.get(checked.case or "")
+    write_text(folder / TABLE, comparison.text(comparison.rows(known, found)) + "\n")
+    return Recast(
+        folder=folder,
+        analysis=analysis,
+        parent=request.parent,
+        name=specification.identity.name,
+        version=specification.identity.version,
+        changes=checked,
+        conditions=conditions.of(specification, configuration),
+        captured=known,
+        results=found,
+        jobs=(),
+        validation=judged(found, case) if case else (),
+        plots=_draw(folder, known, found, say),
+    )
+
+
+def _draw(
+    folder: Path, known: Results | None, found: Results, say: Callable[[str], None]
+) -> tuple[Path, ...]:
+    try:
+        drawn = plots.draw(known, found)
+    except MissingPartError as error:
+        say(str(error))
+        return ()
+    written = []
+    for kind, data in drawn.items():
+        path = folder / f"limits.{kind}"
+        write_bytes(path, data)
+        written.append(path)
+    return tuple(written)
+
+
+def _jobs(planned: Plan, ran: RunRecord | None) -> tuple[Job, ...]:
+    """Return what became of each job; those behind a checkpoint are known only from the record."""
+    seconds = _seconds(ran) if ran is not None else {}
+    known = [Job(job.name, str(job.state), job.why, seconds.pop(job.name, None)) for job in planned.jobs]
+    behind = [Job(name, "run", "made known by a checkpoint", taken) for name, taken in seconds.items()]
+    return tuple(job for job in (*known, *behind) if job.name)
+
+
+def _seconds(ran: RunRecord) -> dict[str, float]:
+    """Return how long each job took that this run ran."""
+    return {
+        reuse.name(job): round(times.ended - times.started, 3)
+        for job, times in zip(ran.jobs, ran.times, strict=True)
+        if job.status == "ok" and not isinstance(times.ended, str) and not isinstance(times.started, str)
+    }
