@@ -17,6 +17,8 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_report_plugins.reporter import ReporterBase
 from snakemake_interface_report_plugins.settings import ReportSettingsBase
 
+_STRICT = "set -euo pipefail; "  # what Snakemake begins every command of bash with, unasked
+
 
 @dataclass
 class ReportSettings(ReportSettingsBase):  # type: ignore[misc]
@@ -56,11 +58,23 @@ def write_graph(workflow: Any, outfile: str | Path, observed: Mapping[str, Any])
         "configfiles": [str(path) for path in workflow.configfiles],
         "jobs": jobs,
         "envvars": sorted(workflow.envvars),
+        "around": _around(),
         "observed": dict(observed),
     }
     partial = Path(f"{outfile}.partial")
     partial.write_text(json.dumps(graph, sort_keys=True, indent=1) + "\n", encoding="utf-8")
     partial.replace(outfile)
+
+
+_SPECIAL = ("before_update", "from_queue", "pipe", "service", "update")
+"""Flags of files that are more, or less, than what a job reads once and writes once."""
+
+
+def _around() -> str:
+    """Return what `shell.prefix` and `shell.suffix` put around every command of `shell:`."""
+    from snakemake.shell import shell  # noqa: PLC0415 - Snakemake may import this module before its own
+
+    return f"{(shell._process_prefix or '').removeprefix(_STRICT)}{shell._process_suffix or ''}"
 
 
 def _job(job: Any) -> dict[str, Any]:
@@ -84,6 +98,11 @@ def _job(job: Any) -> dict[str, Any]:
         "script": path,
         "threads": int(job.threads),
         "checkpoint": bool(job.is_checkpoint),
+        "pending": bool(job.dag.needrun(job)),
+        "reason": str(job.dag.reason(job)),
+        "special": sorted(
+            {flag for item in (*job.input, *job.output) for flag in _SPECIAL if item.flags.get(flag)}
+        ),
     }
 
 

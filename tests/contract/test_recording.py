@@ -87,9 +87,12 @@ def test_a_run_of_somebodys_own_is_recorded_whole(recorded: Relance) -> None:
         "kind": "script",
         "path": "scripts/double.py",
         "digest": independent(recorded.folder / "scripts" / "double.py"),
-        "files": "unknown",
+        "files": ["Snakefile", "config.yaml", "scripts/double.py"],
     }
     assert by_rule["double"]["threads"] == 1
+    assert by_rule["square results/squares/1.txt"]["code"]["files"] == []
+    assert [file["path"] for file in run["read"]] == ["Snakefile", "config.yaml"]
+    assert (run["read_outside"], run["beyond"]) == ([], [])
     assert by_rule["split"]["directories"] == ["results/parts"]
     assert (by_rule["double"]["command"], by_rule["inline"]["command"]) == (None, None)
     assert by_rule["inline"]["code"]["kind"] == "run"

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from relance import __version__, digest
-from relance.model import UNKNOWN, Digest, FileDigest, JobRecord, RunFacts, RunRecord, Unknown
+from relance.model import UNKNOWN, Digest, FileDigest, ImageRecord, JobRecord, RunFacts, RunRecord, Unknown
 from relance.recording import jobs, sources
+from relance.recording.code import JobCode, Parsed, SourceTree
 from relance.recording.images import Resolver
 from relance.recording.jobs import FoundJob
-from relance.recording.sources import Call, Events, Graph
+from relance.recording.sources import Call, Events, Graph, Metadata
 from relance.store import images
 from relance.store.hashing import Hasher, contents, size
+from relance.store.images import KnownImages
 
 _RUN = "{run}"
 _SLACK = 1.0  # seconds between the end of a job and Snakemake's noting it
@@ -33,10 +36,17 @@ class Request:
     """That of Snakemake when its graph is read."""
     runtime: str = UNKNOWN
     runtime_version: str = UNKNOWN
-    graph: Path | None = None
-    """Where the run itself may have written its graph; else Snakemake is asked for it."""
+    graph: Path | Graph | None = None
+    """The graph, or where the run itself may have written it; else Snakemake is asked for it."""
     call: Call = sources.call_here
     """How Snakemake is run to ask for it."""
+    before: bool = False
+    """Whether the run is still to come: what Snakemake noted of former ones then says nothing of its jobs."""
+    lies: Callable[[str], Path | None] | None = None
+    """Says where a path that a workflow writes is to be looked for, and None if nowhere, since the run could
+    not see it; None if every path is where it says."""
+    images: Mapping[str, ImageRecord] | None = None
+    """What rules write for an image → what it was, where the run could have no other."""
 
 
 @dataclass(frozen=True)
@@ -60,24 +70,26 @@ def record(request: Request, effects: Effects) -> RunRecord:
     events = sources.events(request.events) if request.events else None
     arguments = (events.arguments if events else None) or ()
     folder = Path(events.folder) if events and events.folder else analysis
-    graph, problem = sources.written_graph(request.graph) if request.graph else None, ""
+    graph, problem = _known_graph(request.graph), ""
     if graph is None:
         graph, problem = sources.graph(arguments, folder, request.environment, request.call)
     if graph is None:
         effects.say(f"the graph of jobs can't be read, so some of them is unknown: {problem}")
-    metadata = sources.metadata(analysis)
+    metadata = Metadata() if request.before else sources.metadata(analysis)
     found = jobs.find(analysis, graph, events, metadata)
     found.sort(key=lambda job: (job.record.rule, job.record.outputs, str(job.record.wildcards)))
 
     own = _own_files(graph)
     paths = sorted({path for job in found for path in (*job.record.inputs, *job.record.outputs)})
     scripts = [job.script for job in found if job.script]
-    digests = _Digests(analysis, effects)
+    codes = _code(analysis, graph, found)
+    reached = {path for code in codes for path in code if code != UNKNOWN}
+    paths = sorted({*paths, *reached})
+    digests = _Digests(analysis, effects, request.lies or analysis.__truediv__)
     digests.add([*paths, *own, *scripts])
     runtime = request.runtime if request.runtime != UNKNOWN else _runtime(events)
-    resolver = Resolver(
-        analysis, images.known(analysis), runtime, events.last if events else None, digests.one
-    )
+    known = KnownImages() if request.images is not None else images.known(analysis)
+    resolver = Resolver(analysis, known, runtime, _ended(request, events), digests.one, request.images or {})
     run_folder = str(request.events.parent) if request.events else _RUN
 
     def told(path: str) -> FileDigest:
@@ -89,9 +101,12 @@ def record(request: Request, effects: Effects) -> RunRecord:
     if graph is not None:  # an input function may read what a checkpoint made
         read = tuple(told(path) for path in graph.read if path not in made)
     checksums = metadata.checksums()
-    written = _written(found)
+    written = _written(found, codes)
     files = tuple(_file(path, digests, checksums, written) for path in paths)
-    finished = tuple(_finished(job, digests, resolver, analysis, run_folder) for job in found)
+    finished = tuple(
+        _finished(job, code, digests, resolver, analysis, run_folder)
+        for job, code in zip(found, codes, strict=True)
+    )
     digests.remember()
     return RunRecord(
         run=RunFacts(
@@ -129,11 +144,21 @@ def record(request: Request, effects: Effects) -> RunRecord:
     )
 
 
+def _ended(request: Request, events: Events | None) -> float | None:
+    if request.before:  # whatever lies there now is what the run will use
+        return time.time()
+    return events.last if events else None
+
+
+def _known_graph(given: Path | Graph | None) -> Graph | None:
+    return sources.written_graph(given) if isinstance(given, Path) else given
+
+
 class _Digests:
     """Digests of the files of an analysis, by the paths that its workflow writes."""
 
-    def __init__(self, analysis: Path, effects: Effects) -> None:
-        self._analysis = analysis
+    def __init__(self, analysis: Path, effects: Effects, lies: Callable[[str], Path | None]) -> None:
+        self._lies = lies
         self._effects = effects
         self._done = 0
         self._total = 0
@@ -141,8 +166,8 @@ class _Digests:
         self._known: dict[Path, Digest] = {}
 
     def add(self, paths: Iterable[str]) -> None:
-        there = {self._analysis / path for path in paths if (self._analysis / path).exists()}
-        missing = there - set(self._known)
+        places = {self._lies(path) for path in paths}
+        missing = {place for place in places if place is not None and place.exists()} - set(self._known)
         self._total += sum(map(size, missing))
         self._known.update(self._hasher.files(missing))
 
@@ -152,15 +177,17 @@ class _Digests:
 
     def file(self, path: str) -> FileDigest:
         self.add([path])
-        place = self._analysis / path
-        if place not in self._known:
+        place = self._lies(path)
+        if place is None or place not in self._known:
             return FileDigest(path, "gone", UNKNOWN, UNKNOWN, "none")
         kind: Literal["folder", "file"] = "folder" if place.is_dir() else "file"
         return FileDigest(path, kind, self._known[place], size(place), "content")
 
     def modified(self, path: str) -> float:
         """Return when a file, or the newest one of a folder, was last written."""
-        place = self._analysis / path
+        place = self._lies(path)
+        if place is None:
+            return 0.0
         inside = contents(place) if place.is_dir() else [place]
         return max((file.stat().st_mtime for file in inside), default=0.0)
 
@@ -172,15 +199,15 @@ class _Digests:
         self._effects.progress(self._done, self._total)
 
 
-def _written(found: Sequence[FoundJob]) -> dict[str, float]:
+def _written(found: Sequence[FoundJob], codes: Sequence[tuple[str, ...] | Unknown]) -> dict[str, float]:
     """Return by path when its content was settled: its maker's end, or its first reader's start."""
     read: dict[str, float] = {}
     made: dict[str, float | None] = {}
-    for job in found:
+    for job, code in zip(found, codes, strict=True):
         for path in job.record.outputs:
             made[path] = job.times.ended if job.times.ended != UNKNOWN else None
         if job.times.started != UNKNOWN:
-            for path in job.record.inputs:
+            for path in (*job.record.inputs, *(code if code != UNKNOWN else ())):
                 read[path] = min(read.get(path, job.times.started), job.times.started)
     # Parts of a folder that a job made are not told apart from those that came with the analysis.
     return {
@@ -200,11 +227,53 @@ def _file(
     return replace(found, altered=late)
 
 
-def _finished(
-    job: FoundJob, digests: _Digests, resolver: Resolver, analysis: Path, run_folder: str
+def _code(analysis: Path, graph: Graph | None, found: Sequence[FoundJob]) -> list[tuple[str, ...] | Unknown]:
+    """Return of each job the source files that its code may reach."""
+    records = [job.record for job in found]
+    made = [path for record in records for path in (*record.outputs, *record.logs)]
+    made += [job.benchmark for job in found if job.benchmark]
+    parsed = Parsed((graph.snakefile, *graph.included), graph.read) if graph else Parsed()
+    tree = SourceTree(analysis, made, parsed)
+    return [tree.of_job(_job_code(job, graph)) for job in found]
+
+
+def _job_code(job: FoundJob, graph: Graph | None) -> JobCode:
+    record = job.record
+    parameters = record.parameters if record.parameters != UNKNOWN else ()
+    around = graph.around if graph else ""
+    command = record.command if record.command != UNKNOWN else None
+    return JobCode(
+        kind=record.code.kind,
+        command=f"{around}\n{command}" if command and around else command,
+        script=job.script,
+        inputs=record.inputs,
+        texts=tuple(_texts(item.value for item in parameters)),
+        environment=job.environment,
+        # A rule's own `run:` stands in the Snakefile, and so does what is put around commands.
+        needs_snakefile=bool(around),
+    )
+
+
+def _texts(values: Iterable[object]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping):
+            yield from _texts(value.values())
+        elif isinstance(value, list | tuple):
+            yield from _texts(value)
+
+
+def _finished(  # noqa: PLR0917 - the job, and what is known of its files
+    job: FoundJob,
+    files: tuple[str, ...] | Unknown,
+    digests: _Digests,
+    resolver: Resolver,
+    analysis: Path,
+    run_folder: str,
 ) -> JobRecord:
     image = resolver.resolve(job.image) if job.image not in {None, UNKNOWN} else job.image
-    code = job.record.code
+    code = replace(job.record.code, files=files)
     if job.script is not None:
         script = digests.file(job.script)
         code = replace(code, path=_shown(job.script, analysis, run_folder), digest=script.digest)

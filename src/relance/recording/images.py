@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -27,9 +27,13 @@ class Resolver:
     ended: float | None
     """When the run ended; an image file written later may not be the one that was used."""
     hashed: Callable[[Path], Digest]
+    given: Mapping[str, ImageRecord] = field(default_factory=dict)
+    """Images that are told from elsewhere, by what rules write."""
 
     def resolve(self, written: str) -> ImageRecord:
         """Return what is known of the image that a rule names as `written`."""
+        if written in self.given:
+            return self.given[written]
         pinned = _PINNED.search(written)
         for image in self.known.published.values():
             if written == f"docker://{image.reference}" and pinned:

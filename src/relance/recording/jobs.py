@@ -24,6 +24,9 @@ class FoundJob:
     times: JobTimes
     image: str | Unknown | None
     script: str | None
+    environment: str | None
+    """The file of its rule's `conda:`."""
+    benchmark: str | None
 
 
 def targets(graph: Graph | None, events: Events | None, found: Iterable[FoundJob]) -> tuple[str, ...]:
@@ -122,7 +125,14 @@ class _Merged:
             image = graph["image"]
         elif self.metadata is not None:
             image = self.metadata.record.get("container_img_url", UNKNOWN)
-        return FoundJob(record, self._times(), image, graph["script"] if graph else None)
+        return FoundJob(
+            record,
+            self._times(),
+            image,
+            script=graph["script"] if graph else None,
+            environment=graph["environment"] if graph else None,
+            benchmark=self._first("benchmark") if self._told else None,
+        )
 
     @property
     def _is_event(self) -> bool:

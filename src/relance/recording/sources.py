@@ -66,6 +66,8 @@ class Graph:
     """Names of environment variables that the Snakefile asked for."""
     beyond: tuple[str, ...] = ()
     """Programs that it started and hosts that it asked for: what came of them nobody saw."""
+    around: str = ""
+    """What `shell.prefix` and `shell.suffix` put around every command."""
 
 
 @dataclass(frozen=True)
@@ -242,6 +244,7 @@ def written_graph(path: Path) -> Graph | None:
             read_outside=tuple(observed["read_outside"]),
             variables=tuple(sorted({*observed["variables"], *found["envvars"]})),
             beyond=tuple(observed["beyond"]),
+            around=str(found["around"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -110,3 +110,17 @@ def test_the_call_can_be_replaced_by_one_that_puts_something_around_it(analysis:
     graph, problem = sources.graph((), analysis, {"PATH": os.environ["PATH"]}, call)
     assert graph is not None, problem
     assert seen == [(analysis, True)]
+
+
+def test_what_is_put_around_every_command_is_noted_and_what_snakemake_puts_there_is_not(
+    analysis: Path,
+) -> None:
+    assert parsed(analysis, "").around == ""
+    assert parsed(analysis, "shell.prefix('source table.txt; ')").around == "source table.txt; "
+
+
+def test_the_file_of_a_conda_environment_is_told_with_the_job(analysis: Path) -> None:
+    (analysis / "env.yaml").write_text("dependencies: []\n")
+    snakefile = "rule b:\n    output: 'b'\n    conda: 'env.yaml'\n    shell: 'true'"
+    job = parsed(analysis, snakefile, "b").jobs[0]
+    assert Path(job["environment"]).name == "env.yaml"
