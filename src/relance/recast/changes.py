@@ -13,7 +13,7 @@ from relance.capsule.model import CapsuleFile
 from relance.errors import InputError
 from relance.model import Digest
 from relance.specification import values
-from relance.specification.model import Form, Interface, Level, Specification, Value
+from relance.specification.model import Form, Interface, Level, Parameter, Specification, Value
 
 INPUTS = "recast/inputs"
 """Folder of the files that a recast was given, in the analysis's folder."""
@@ -219,6 +219,17 @@ def _looked_up(nested: object, key: str) -> object:
     for part in key.split("."):
         nested = nested.get(part) if isinstance(nested, Mapping) else None
     return nested
+
+
+def captured_value(configuration: Mapping[str, object], parameter: Parameter) -> Value | None:
+    """Return a parameter's value in a configuration, in its own type and unit; None if there is none."""
+    found = _looked_up(configuration, parameter.key)
+    if found is None:
+        return parameter.default
+    try:
+        return values.value(parameter, found, parameter.key)
+    except InputError:
+        return None  # written in a way that only the analysis knows
 
 
 def _put(nested: dict[str, Any], key: str, content: str) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relance.model import Digest, RuntimeKind
+from relance.recast import comparison
 from relance.recast.changes import Checked
-from relance.results import Results
+from relance.results import Results, html
 from relance.results.validation import Judged
 
 
@@ -51,6 +52,10 @@ class Planned:
     changes: Checked
     jobs: tuple[Job, ...]
 
+    def _repr_html_(self) -> str:
+        """Show the jobs in a notebook."""
+        return html.table(("job", "", "why"), [(job.name, job.state, job.why) for job in self.jobs])
+
 
 @dataclass(frozen=True)
 class Recast:
@@ -76,3 +81,17 @@ class Recast:
     started: float | None = None
     """Unix time, s."""
     seconds: float | None = None
+
+    def _repr_html_(self) -> str:
+        """Show old and new results in a notebook, with the plot of the limits if there is one."""
+        ran = [job.name for job in self.jobs if job.state == "run"]
+        shown = [
+            html.paragraph(f"{self.name} {self.version}, recast: {len(ran)} of {len(self.jobs)} jobs run"),
+            comparison.as_html(comparison.rows(self.captured, self.results)),
+        ]
+        shown += [
+            html.image(path.read_bytes(), "limits, captured and recast")
+            for path in self.plots
+            if path.suffix == ".png" and path.is_file()
+        ]
+        return "".join(shown)
