@@ -43,17 +43,13 @@ def last(analysis: Path, *, quiet: bool) -> Path:
             next_step="give that folder: relance record DIR",
         )
     known = files.runs(analysis)
-    last = known[-1] if known else None
+    latest = known[-1] if known else None
     folder, events = None, None
-    if last is not None and last.events and not _ran_since(analysis, last.folder / files.EVENTS):
-        folder, events = last.folder, last.folder / files.EVENTS
-        if last.record and files.is_current(folder / files.NAME):
-            click.echo(str(folder / files.NAME))
-            return ExitCode.OK
-    request = build.Request(analysis, events, dict(os.environ))
-    path = make(request, folder, quiet=quiet)
-    click.echo(str(path))
-    return ExitCode.OK
+    if latest is not None and latest.events and not _ran_since(analysis, latest.folder / files.EVENTS):
+        folder, events = latest.folder, latest.folder / files.EVENTS
+        if latest.record and files.is_current(folder / files.NAME):
+            return folder / files.NAME
+    return make(build.Request(analysis, events, dict(os.environ)), folder, quiet=quiet)
 
 
 def _ran_since(analysis: Path, events: Path) -> bool:
