@@ -18,7 +18,7 @@ from relance.store.locations import NoWayError, Portals, require_harmless, resol
 from relance.store.remote import BreakError, Remote
 
 _CHUNK = 1 << 18
-_TRIES = 5  # in a row that bring nothing
+_TRIES = 3  # in a row that bring nothing
 
 
 def fetch(

@@ -151,7 +151,8 @@ def _breaking() -> Iterator[None]:
     except FileNotFoundError as error:
         raise NoWayError("no such file") from error
     except OSError as error:
-        raise BreakError(error.strerror or str(error) or type(error).__name__) from error
+        said = " ".join(str(error.strerror or error).split())  # XRootD's end in a new line
+        raise BreakError(said or type(error).__name__) from error
 
 
 def _from(answer: requests.Response, offset: int, size: int) -> Opened:
@@ -186,7 +187,7 @@ def _through_fsspec(url: str, offset: int, size: int) -> Iterator[Opened]:
     if "::" in url:
         raise NoWayError("'::' means something else to fsspec")
     try:
-        system, path = url_to_fs(url)
+        system, path = url_to_fs(url, timeout=_TIMEOUT[1])
     except (ImportError, ValueError) as error:
         raise NoWayError("no XRootD here: pip install 'relance[xrootd]'") from error
     found = system.size(path)
