@@ -122,6 +122,17 @@ class RunRequest:
     """The workflow's file, relative to the analysis; None: the one that Snakemake would find."""
 
 
+@dataclass(frozen=True)
+class StepPlan:
+    """What becomes of a step in a run."""
+
+    name: str
+    """As people tell steps apart; see `StepProgress.name`."""
+    state: Literal["reuse", "restore", "run"]
+    """`reuse`: its results lie there, or nobody needs them; `restore`: they come from the store."""
+    why: str
+
+
 class RunStatus(StrEnum):
     """How a run ended."""
 
@@ -154,6 +165,8 @@ class RunResult:
     """Rules without a container: they ran with this machine's programs, files and environment."""
     planned: tuple[StepProgress, ...] = ()
     """What a dry run says would run."""
+    plan: tuple[StepPlan, ...] = ()
+    """What was to become of each step that was known before the run; empty if nothing could be reused."""
 
 
 Unknown = Literal["unknown"]

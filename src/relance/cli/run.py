@@ -11,12 +11,20 @@ from pathlib import Path
 
 import click
 
-from relance.cli import display, places, signals, values
+from relance.cli import display, places, reuse, signals, values
+from relance.cli.progress import counting
+from relance.cli.reuse import Reuse
 from relance.engines import local, snakemake
 from relance.engines.base import Watch
+from relance.engines.local import LocalEngine
+from relance.engines.snakemake import RunFolder
 from relance.errors import AnalysisError, ExitCode, RelanceError
-from relance.model import RunRequest, RunResult, RunStatus, RuntimeKind, StepProgress
+from relance.model import RunRecord, RunRequest, RunResult, RunStatus, RuntimeKind, StepProgress
+from relance.recording import build, files, sources
+from relance.recording.build import Effects
+from relance.steps.settle import Settled
 from relance.store.images import LocalImage
+from relance.store.store import Store
 
 _LAST_LINES = 20
 _MOST_RESULTS = 12
@@ -46,6 +54,20 @@ class _PassingOn(click.Command):
 @click.option(
     "--cores", type=click.IntRange(min=1), show_default="all", help="Most processor cores to use at once."
 )
+@click.option(
+    "--reuse/--no-reuse",
+    "reusing",
+    default=True,
+    help="Restore steps whose results the store has; the default.",
+)
+@click.option(
+    "--keep",
+    type=reuse.Size(),
+    default="2GB",
+    show_default=True,
+    metavar="SIZE",
+    help="Keep results up to this size in the store: such as 500MB, all or none.",
+)
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would run and why; run nothing.")
 @click.option("-k", "--keep-going", is_flag=True, help="Go on with steps that don't need a failed one.")
 @places.STORE
@@ -59,6 +81,8 @@ def run(  # noqa: PLR0917 - click passes each by name
     assignments: tuple[str, ...],
     runtime: str | None,
     cores: int | None,
+    reusing: bool,
+    keep: int,
     dry_run: bool,
     keep_going: bool,
     chosen_store: Path | None,
@@ -67,7 +91,8 @@ def run(  # noqa: PLR0917 - click passes each by name
 ) -> ExitCode:
     """Run the analysis in DIR (default: here) and say where its results lie.
 
-    Steps whose results are there and up to date are not run again. The rules' containers run in Apptainer;
+    Steps whose results are there and up to date are not run again; those that ran anywhere with the same
+    code, parameters, image and inputs are restored from the store. The rules' containers run in Apptainer;
     where there is none in Podman or Docker; else their programs run as plain processes in environments with
     the same locked packages.
 
@@ -84,6 +109,7 @@ def run(  # noqa: PLR0917 - click passes each by name
         if not quiet:
             click.echo(f"relance: {text}", err=True)
 
+    store = places.store(os.environ, chosen_store)
     request = RunRequest(
         analysis=analysis,
         configuration=values.configuration(config, analysis, Path.cwd()) if config else None,
@@ -99,20 +125,28 @@ def run(  # noqa: PLR0917 - click passes each by name
             RuntimeKind(runtime) if runtime else None,
             outer=os.environ,
             cache=places.cache(os.environ),
-            load=partial(_load, places.store(os.environ, chosen_store)),
+            load=partial(_load, store),
             say=say,
             make=not dry_run,
         )
     if not dry_run:
         say(f"steps run in {engine.runtime.kind} {engine.runtime.version}".rstrip())
-    with (
-        signals.noting(lambda: say("stopping; half-written results are removed")) as noted,
-        display.showing(sys.stderr, usable, quiet=quiet or dry_run) as show,
-    ):
-        result = engine.run(request, Watch(show, lambda: noted.first))
-    if result.status in {RunStatus.OK, RunStatus.FAILED} and result.steps_total and not dry_run:
+    with engine.opened(request) as folder:
+        reused = Reuse(engine, request, folder, Store(store), say, quiet) if reusing else None
         with signals.raising():
-            _record(result, engine.runtime.version, quiet=quiet)
+            settled = _settled(reused)
+        with signals.noting(lambda: say("stopping; half-written results are removed")) as noted:
+            result = _without_running(request, engine, folder, settled)
+            if result is None:
+                with display.showing(sys.stderr, usable, quiet=quiet or dry_run) as show:
+                    result = engine.run(request, Watch(show, lambda: noted.first), folder)
+        if settled is not None:
+            result = dataclasses.replace(result, plan=reuse.told(settled))
+        if not dry_run:
+            with signals.raising():
+                record = _recorded(result, engine, settled, quiet=quiet)
+                if record is not None and reused is not None:
+                    _remembered(reused, record, settled, keep)
     if result.uncontained:
         say(
             f"without 'container:', so with this machine's programs, files and environment, ran: "
@@ -125,25 +159,88 @@ def run(  # noqa: PLR0917 - click passes each by name
     return _conclude(result, noted)
 
 
-def _record(result: RunResult, version: str, *, quiet: bool) -> None:
-    """Make the run's record; where that fails the run is what it was, and the reason is told."""
-    from relance.cli import record
-    from relance.recording import build
-
-    folder = snakemake.RunFolder(result.record)
-    environment = snakemake.environment(os.environ, result.runtime, folder)
-    request = build.Request(
-        result.analysis, folder.events, environment, result.runtime, version or "unknown", folder.graph
-    )
+def _settled(reused: Reuse | None) -> Settled | None:
+    """Restore what needn't run, and say so; where that fails everything runs, and the reason is told."""
     try:
-        record.make(request, folder.path, quiet=quiet)
+        settled = reused.settle() if reused else None
+    except (RelanceError, OSError) as error:
+        click.echo(f"warning: nothing is taken from the store: {error}", err=True)
+        return None
+    if settled is not None and reused is not None and not reused.request.dry_run:
+        for line in reuse.summary(settled):
+            reused.say(line)
+    return settled
+
+
+def _without_running(
+    request: RunRequest, engine: LocalEngine, folder: RunFolder, settled: Settled | None
+) -> RunResult | None:
+    """Return the result if nothing is left to run, or to be said by Snakemake; else None."""
+    if settled is None or (settled.runs and not request.dry_run):
+        return None
+    return RunResult(
+        analysis=request.analysis,
+        runtime=engine.runtime.kind,
+        status=RunStatus.OK,
+        message="",
+        steps_total=0,
+        steps_done=0,
+        failed=(),
+        seconds=0.0,
+        results=settled.plan.targets,
+        record=folder.path,
+        planned=reuse.planned(settled) if request.dry_run else (),
+    )
+
+
+def _recorded(
+    result: RunResult, engine: LocalEngine, settled: Settled | None, *, quiet: bool
+) -> RunRecord | None:
+    """Make the run's record; where that fails the run is what it was, and the reason is told."""
+    folder = RunFolder(result.record)
+    interrupted = result.status is RunStatus.INTERRUPTED and result.steps_done
+    restored = settled is not None and settled.jobs
+    if not (result.steps_total or restored) or not (
+        interrupted or result.status in {RunStatus.OK, RunStatus.FAILED}
+    ):
+        return None
+    ran = bool(result.steps_total)
+    request = build.Request(
+        result.analysis,
+        folder.events if ran else None,
+        snakemake.environment(os.environ, result.runtime, folder),
+        result.runtime,
+        engine.runtime.version or "unknown",
+        sources.written_graph(folder.graph) or (settled.graph if settled else None),
+        before=not ran,
+    )
+
+    def say(text: str) -> None:
+        if not quiet:
+            click.echo(f"relance: {text}", err=True)
+
+    try:
+        with counting("recording", quiet=quiet) as progress:
+            made = build.record(request, Effects(reuse.digests(result.analysis), say, progress))
+        if not ran:
+            made = reuse.nothing_ran(made)
+        files.write(made, folder.path)
     except (RelanceError, OSError) as error:
         click.echo(f"warning: the run was not recorded: {error}", err=True)
+        return None
+    return made
+
+
+def _remembered(reused: Reuse, record: RunRecord, settled: Settled | None, keep: int) -> None:
+    """Leave in the store what finished steps made; where that fails the reason is told."""
+    try:
+        reused.remember(record, settled, keep)
+    except (RelanceError, OSError) as error:
+        click.echo(f"warning: the store doesn't know this run's steps: {error}", err=True)
 
 
 def _load(folder: Path, kind: RuntimeKind, image: LocalImage) -> None:
     from relance.store import builders, loading
-    from relance.store.store import Store
 
     engines = {engine.name: engine for engine in builders.loading_engines()}
     loading.load(Store(folder).content, image, engines[kind.value])
@@ -158,18 +255,37 @@ def _tell(result: RunResult, *, dry_run: bool) -> None:
     if result.status is not RunStatus.OK:
         return
     if dry_run:
-        for step in result.planned:
-            click.echo(f"{step.name}\n    why: {step.reason}")
-        click.echo(f"{len(result.planned)} steps would run" if result.planned else "nothing to do")
+        _tell_plan(result)
         return
     if not result.steps_total:
-        click.echo("nothing to do: every result is there and up to date")
+        restored = any(step.state == "restore" for step in result.plan)
+        click.echo(
+            "nothing to run: every result is there, restored or up to date"
+            if restored
+            else "nothing to do: every result is there and up to date"
+        )
         return
     click.echo(f"{result.steps_done} steps in {display.duration(result.seconds)}; the results:")
     for name in result.results[:_MOST_RESULTS]:
         click.echo(f"    {_shown(result.analysis / name)}")
     if len(result.results) > _MOST_RESULTS:
         click.echo(f"    and {len(result.results) - _MOST_RESULTS} more beside them")
+
+
+def _tell_plan(result: RunResult) -> None:
+    """Print what a dry run found out."""
+    restored = [step for step in result.plan if step.state == "restore"]
+    for step in restored:
+        click.echo(f"{step.name}\n    restored: {step.why}")
+    for planned in result.planned:
+        click.echo(f"{planned.name}\n    why: {planned.reason}")
+    if not result.planned and not restored:
+        click.echo("nothing to do")
+        return
+    counts = [f"{len(restored)} steps would be restored"] if restored else []
+    if result.planned or not counts:
+        counts.append(f"{len(result.planned)} steps would run")
+    click.echo(", ".join(counts))
 
 
 def _conclude(result: RunResult, noted: signals.Noted) -> ExitCode:

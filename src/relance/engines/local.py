@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,17 +43,32 @@ class LocalEngine:
         """What this engine can and can't do."""
         return Capabilities(remote=False, dry_run=True, runtimes=frozenset(RuntimeKind))
 
-    def run(self, request: RunRequest, watch: Watch) -> RunResult:
+    def run(self, request: RunRequest, watch: Watch, folder: snakemake.RunFolder | None = None) -> RunResult:
         """Run the workflow to its end; see `Engine.run`.
+
+        folder: that of the run, if it was opened before; see `opened`.
 
         Raises:
             InputError: there is no Snakefile, or the analysis can't be written to.
         """
         started = time.monotonic()
+        if folder is not None:
+            return self._run_in(folder, request, watch, started)
+        with self.opened(request) as new:
+            return self._run_in(new, request, watch, started)
+
+    @contextmanager
+    def opened(self, request: RunRequest) -> Iterator[snakemake.RunFolder]:
+        """Make the folder of a run, with the values given for it, and hold it until the block ends.
+
+        Raises:
+            InputError: there is no Snakefile, or the analysis can't be written to.
+        """
         snakemake.snakefile(request.analysis)
         folder = folders.new(request.analysis / ".snakemake" / "relance", str(request.analysis))
         with folders.held(folder.path):
-            return self._run_in(folder, request, watch, started)
+            snakemake.write_settings(request, folder)
+            yield folder
 
     def _run_in(
         self, folder: snakemake.RunFolder, request: RunRequest, watch: Watch, started: float
@@ -68,7 +84,6 @@ class LocalEngine:
 
         try:
             self._install_stand_in(request, folder, label)
-            snakemake.write_settings(request, folder)
             kind = self.runtime.kind
             ending = process.run(
                 snakemake.command(request, kind, folder),

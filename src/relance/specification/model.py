@@ -253,6 +253,8 @@ class Outside:
     reason: str
     rules: tuple[str, ...] = ()
     """Rules that need it; all of them if empty."""
+    reuse: bool = False
+    """Whether results of these rules may be reused all the same; `reason` says why."""
 
 
 @dataclass(frozen=True)

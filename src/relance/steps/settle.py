@@ -1,0 +1,93 @@
+"""Before a run: the graph read, a plan made, and the folder made what the plan says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from relance.engines.snakemake import RunFolder
+from relance.recording.build import Effects
+from relance.recording.sources import Graph
+from relance.steps import situation
+from relance.steps.plan import Plan, PlannedJob, State, plan
+from relance.steps.restore import Restored, restore
+from relance.steps.situation import Place, Runner
+from relance.store.store import Store
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a run takes place."""
+
+    analysis: Path
+    run: RunFolder
+    """The run's own, with the values given for it."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of an analysis's folder before a run."""
+
+    graph: Graph
+    """As it is then."""
+    plan: Plan
+    """Of all jobs that are known then."""
+    restored: tuple[Restored, ...]
+    """What was done; nothing in a dry run."""
+
+    @property
+    def jobs(self) -> tuple[PlannedJob, ...]:
+        """The jobs that something was restored of, checkpoints first."""
+        found = {job.record.outputs: job for restored in self.restored for job in restored.jobs}
+        return tuple(found.values())
+
+    @property
+    def runs(self) -> bool:
+        """Whether anything is left to do for Snakemake."""
+        lost = any(restored.lost for restored in self.restored)
+        return lost or bool(self.plan.of(State.RUN) or self.plan.behind)
+
+
+def settle(
+    read: Callable[[], Graph | None],
+    folders: Folders,
+    runner: Runner,
+    store: Store,
+    effects: Effects,
+    *,
+    dry: bool = False,
+    links: bool = True,
+) -> Settled | None:
+    """Plan a run and restore what needs no running; None if the graph can't be read.
+
+    A checkpoint that can be restored comes first: then the graph is read again, since more jobs are known.
+
+    Args:
+        read: asks Snakemake for the graph.
+        folders: where the run takes place.
+        runner: what will run the jobs.
+        store: where results are known.
+        effects: as of making a record.
+        dry: only plan.
+        links: as `restore` has it.
+
+    Raises:
+        InputError: a file that jobs read can't be read, or changes meanwhile.
+    """
+    done: list[Restored] = []
+    before: tuple[tuple[str, ...], ...] | None = None
+    while True:
+        graph = read()
+        if graph is None:
+            return None
+        found = plan(situation.read(Place(folders.analysis, folders.run, graph), runner, effects), store)
+        first = tuple(job for job in found.first if job.changes)
+        names = tuple(job.record.outputs for job in first)
+        if dry or not first or names == before:
+            break
+        before = names
+        done.append(restore(first, folders.analysis, store, links=links))
+    if not dry and any(job.changes for job in found.jobs):
+        done.append(restore(found.jobs, folders.analysis, store, links=links))
+    return Settled(graph, found, tuple(done))
