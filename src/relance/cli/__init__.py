@@ -17,8 +17,11 @@ _COMMANDS = {
     "run": ("relance.cli.run", "run", "Run an analysis on this machine."),
     "record": ("relance.cli.record", "record", "Record a run that has no record yet."),
     "runs": ("relance.cli.runs", "runs", "List recorded runs, or show one."),
+    "push": ("relance.cli.transfer", "push", "Push a capsule to a registry."),
+    "pull": ("relance.cli.transfer", "pull", "Pull a capsule from a registry."),
     "store": ("relance.cli.store", "store", "Check, clean and measure the store."),
-    "images": ("relance.cli.images", "images", "Build, load, pin and list container images."),
+    "capture": ("relance.cli.capture", "capture", "Make a capsule of an analysis and its last run."),
+    "images": ("relance.cli.images", "images", "Build, take in, load, pin and list container images."),
     "completion": ("relance.cli.completion", "completion", "Print the completion script of a shell."),
 }
 

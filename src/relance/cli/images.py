@@ -12,8 +12,9 @@ from pathlib import Path
 
 import click
 
-from relance.cli import places
+from relance.cli import places, registries
 from relance.cli.display import duration
+from relance.cli.importing import import_
 from relance.errors import MissingPartError
 from relance.store import base as bases
 from relance.store import build as building
@@ -23,7 +24,6 @@ from relance.store.build import PipSettings, Plan
 from relance.store.images import LocalImage, PublishedImage
 from relance.store.importing import remote
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import Access
 from relance.store.store import Store
 
 _DIRECTORY = click.option(
@@ -40,7 +40,10 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result a
 
 @click.group()
 def images() -> None:
-    """Build, load, pin and list the container images in containers/."""
+    """Build, load, pin and list the container images in containers/, and take in others."""
+
+
+images.add_command(import_)
 
 
 @images.command()
@@ -177,9 +180,16 @@ def load(
 @images.command()
 @click.argument("references", metavar="[NAME=REF]...", nargs=-1)
 @_DIRECTORY
+@registries.CA_FILE
 @places.STORE
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def lock(references: tuple[str, ...], repository: Path, chosen_store: Path | None, quiet: bool) -> None:
+def lock(
+    references: tuple[str, ...],
+    repository: Path,
+    ca_file: Path | None,
+    chosen_store: Path | None,
+    quiet: bool,
+) -> None:
     """Pin published images: pull each REF (HOST/REPOSITORY@sha256:…) and write its digests.
 
     The digests of manifest, configuration and runtime image go to containers/images.lock.yaml. Images that
@@ -196,7 +206,8 @@ def lock(references: tuple[str, ...], repository: Path, chosen_store: Path | Non
             )
         reference = Reference.pinned(reference_text)
         say(f"pulling {reference}")
-        image = remote.pull(store.layout, reference, bases.architecture(), Access()).image
+        access = registries.access(os.environ, reference.host, ca_file)
+        image = remote.pull(store.layout, reference, bases.architecture(), access).image
         runtime = squashfs.build(store.layout, image, store.runtime)
         pinned[name] = PublishedImage(
             str(reference), reference.pin, image.config.digest, runtime.digest, runtime.size

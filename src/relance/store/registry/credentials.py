@@ -56,6 +56,10 @@ class Keyring:
         """Return a keyring in which these logins come before its own."""
         return Keyring({**self.logins, **others})
 
+    def without(self, host: str) -> Keyring:
+        """Return a keyring that has no login for a registry, nor for paths in it."""
+        return Keyring({key: login for key, login in self.logins.items() if key.partition("/")[0] != host})
+
 
 def read_auth_file(path: Path) -> Keyring:
     """Read the logins that `podman login`, `skopeo login` or `docker login` wrote.

@@ -55,11 +55,8 @@ def push(
             found=target.digest,
             next_step="leave the digest out",
         )
-    reached = manifests.walk(root, lambda wanted: _read(layout, wanted))
-    for blob in reached.blobs:
-        if layout.size(blob.digest) is None:
-            layout.read(blob.digest)  # says what is missing
-    tally = Tally(len(reached.blobs), reached.size, told)
+    found = reached(layout, root)
+    tally = Tally(len(found.blobs), found.size, told)
     sent: list[int] = []
     with Session(target, access, writing=True, also=mount_from) as session:
 
@@ -71,12 +68,25 @@ def push(
                 sent.append(blob.size)
             tally.add(blobs=1)
 
-        in_parallel(reached.blobs, give, tally, threads)
-        for described, data in reached.manifests:
+        in_parallel(found.blobs, give, tally, threads)
+        for described, data in found.manifests:
             manifest = manifests.parse(data, described)
             last = described.digest == root.digest
             referrers.put_manifest(session, described, data, manifest, target.tag if last else None)
-    return Pushed(Reference(target.host, target.repository, root.digest, target.tag), reached.size, sum(sent))
+    return Pushed(Reference(target.host, target.repository, root.digest, target.tag), found.size, sum(sent))
+
+
+def reached(layout: Layout, root: Descriptor) -> manifests.Reached:
+    """Return everything that pushing a manifest or index means.
+
+    Raises:
+        InputError: a blob is missing, or a manifest is damaged.
+    """
+    found = manifests.walk(root, lambda wanted: _read(layout, wanted))
+    for blob in found.blobs:
+        if layout.size(blob.digest) is None:
+            layout.read(blob.digest)  # says what is missing
+    return found
 
 
 def _read(layout: Layout, wanted: Descriptor) -> bytes | None:
