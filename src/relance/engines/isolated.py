@@ -35,8 +35,9 @@ from relance.model import ImageRef, RunRequest, RunResult, Runtime, RuntimeKind
 
 _LARGEST_GRAPH = 1 << 28  # bytes
 _SOCKET = "broker"
-# What events that Snakemake did not write can do to their reader.
-_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What files that look like Snakemake's, but are not, can do to their reader."""
 
 
 _NOT_TRUSTED = "plain processes see all of the machine"
@@ -101,7 +102,15 @@ class IsolatedEngine:
                 for part in (folder.scratch, folder.programs, folder.made):
                     shutil.rmtree(part, ignore_errors=True)
 
-    def enclosed(self, command: Sequence[str], analysis: Path, scratch: Path, timeout: float) -> Said:
+    def enclosed(
+        self,
+        command: Sequence[str],
+        analysis: Path,
+        scratch: Path,
+        *,
+        timeout: float,
+        shown: Sequence[Path] = (),
+    ) -> Said:
         """Run a command of relance's own environment to its end, as Snakemake would be run, without jobs.
 
         Args:
@@ -109,13 +118,15 @@ class IsolatedEngine:
             analysis: the work folder, in which it runs.
             scratch: another folder that it can write to.
             timeout: seconds.
+            shown: files that it can read.
 
         Raises:
             TimeoutError: it took too long.
         """
         self._check(analysis, scratch)
         folder = folders.new(self.runs, str(analysis))
-        call = self._call(command, analysis, folder, (Mount(scratch, scratch, writable=True),))
+        mounts = [Mount(scratch, scratch, writable=True), *(Mount(path, path) for path in shown)]
+        call = self._call(command, analysis, folder, mounts)
         latest = time.monotonic() + timeout
         with folders.held(folder.path):
             try:
@@ -151,7 +162,7 @@ class IsolatedEngine:
                 for event in events.new():
                     tracker.update(event)
                 watch.progress(tracker.progress)
-            except _MALFORMED as error:
+            except MALFORMED as error:
                 malformed.append(error)
 
         line = snakemake.command(request, self.runtime.kind, folder, enclosed=True)
@@ -179,7 +190,7 @@ class IsolatedEngine:
         removed = leavings.settle(request.analysis)
         leavings.taken(folder.made / folder.graph.name, folder.graph, _LARGEST_GRAPH)
         if malformed:
-            raise _not_snakemakes(folder, malformed[0])
+            raise not_snakemakes(folder, malformed[0])
         if cut_short:
             # A step that the signal ended counts as failed; Snakemake stops before it removes its outputs.
             for step in (*tracker.progress.running, *tracker.progress.failed):
@@ -383,7 +394,8 @@ def _supply_nothing(_kind: RuntimeKind, _image: ImageRef) -> None:
     """Do nothing: the images were made ready before."""
 
 
-def _not_snakemakes(folder: RunFolder, error: Exception) -> AnalysisError:
+def not_snakemakes(folder: RunFolder, error: Exception) -> AnalysisError:
+    """Return the error that says that a run's events or graph are forged."""
     return AnalysisError(
         "nothing can be told of the run",
         expected="events as Snakemake writes them",

@@ -97,34 +97,41 @@ def observed(mode: Literal["run", "graph"], outfile: Path, arguments: Iterable[s
 def command(
     request: RunRequest, runtime: RuntimeKind, folder: RunFolder, *, enclosed: bool = False
 ) -> list[str]:
-    """Return Snakemake's command line for a request.
+    """Return Snakemake's command line for a request; see `arguments`."""
+    graph = folder.made / folder.graph.name if enclosed else folder.graph
+    return observed("run", graph, arguments(request, runtime, folder, enclosed=enclosed))
+
+
+def arguments(
+    request: RunRequest, runtime: RuntimeKind, folder: RunFolder, *, enclosed: bool = False
+) -> list[str]:
+    """Return Snakemake's arguments for a request.
 
     `enclosed`: whether it runs in a sandbox, where a stand-in and a broker run the jobs in every runtime.
     """
     main = request.analysis / request.snakefile if request.snakefile else snakefile(request.analysis)
-    arguments = ["--snakefile", str(main)]
-    arguments += ["--directory", str(request.analysis), "--cores", str(request.cores)]
-    arguments += ["--scheduler", "greedy", "--rerun-incomplete"]
+    given = ["--snakefile", str(main)]
+    given += ["--directory", str(request.analysis), "--cores", str(request.cores)]
+    given += ["--scheduler", "greedy", "--rerun-incomplete"]
     # Progress is told from the events; the console is left to what the jobs print.
-    arguments += ["--quiet", "all", "--logger", "relance", "--logger-relance-outfile", str(folder.events)]
-    arguments += ["--software-deployment-method", "apptainer"]
+    given += ["--quiet", "all", "--logger", "relance", "--logger-relance-outfile", str(folder.events)]
+    given += ["--software-deployment-method", "apptainer"]
     if runtime is RuntimeKind.APPTAINER and not enclosed:
-        arguments += [f"--apptainer-args={apptainer_arguments(request.analysis, folder)}"]
+        given += [f"--apptainer-args={apptainer_arguments(request.analysis, folder)}"]
     else:
         # A stand-in's pulled image is a text file, which must never be taken for an image by Apptainer.
         images = request.analysis / ".snakemake" / "relance" / f"{runtime}-images"
-        arguments += ["--apptainer-prefix", str(images)]
+        given += ["--apptainer-prefix", str(images)]
     configurations = [request.configuration] if request.configuration else []
     if request.settings:
         configurations.append(folder.settings)
     if configurations:
-        arguments += ["--configfile", *map(str, configurations)]
+        given += ["--configfile", *map(str, configurations)]
     if request.dry_run:
-        arguments.append("--dry-run")
+        given.append("--dry-run")
     if request.keep_going:
-        arguments.append("--keep-going")
-    graph = folder.made / folder.graph.name if enclosed else folder.graph
-    return observed("run", graph, [*arguments, *request.arguments])
+        given.append("--keep-going")
+    return [*given, *request.arguments]
 
 
 def apptainer_arguments(analysis: Path, folder: RunFolder) -> str:

@@ -85,7 +85,7 @@ def record(request: Request, effects: Effects) -> RunRecord:
     codes = _code(analysis, graph, found)
     reached = {path for code in codes for path in code if code != UNKNOWN}
     paths = sorted({*paths, *reached})
-    digests = _Digests(analysis, effects, request.lies or analysis.__truediv__)
+    digests = _Digests(effects, request.lies or analysis.__truediv__)
     digests.add([*paths, *own, *scripts])
     runtime = request.runtime if request.runtime != UNKNOWN else _runtime(events)
     known = KnownImages() if request.images is not None else images.known(analysis)
@@ -157,7 +157,7 @@ def _known_graph(given: Path | Graph | None) -> Graph | None:
 class _Digests:
     """Digests of the files of an analysis, by the paths that its workflow writes."""
 
-    def __init__(self, analysis: Path, effects: Effects, lies: Callable[[str], Path | None]) -> None:
+    def __init__(self, effects: Effects, lies: Callable[[str], Path | None]) -> None:
         self._lies = lies
         self._effects = effects
         self._done = 0

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from relance.engines import environments, isolated, snakemake
 from relance.engines.base import Watch
-from relance.model import RunRecord, RunResult, RuntimeKind
-from relance.recording.sources import Graph
+from relance.engines.isolated import MALFORMED, IsolatedEngine
+from relance.engines.snakemake import RunFolder
+from relance.errors import InputError
+from relance.model import UNKNOWN, RunRecord, RunRequest, RunResult, RunStatus, RuntimeKind
+from relance.recording import build, files, sources
+from relance.recording.sources import Called, Graph
+from relance.rerun import configuration, images
 from relance.rerun.folder import Work
+from relance.rerun.images import Images
+
+_TIMEOUT = 600.0  # seconds that reading a workflow may take
 
 
 @dataclass(frozen=True)
@@ -31,38 +40,155 @@ class Settings:
     arguments: tuple[str, ...] = ()
     """More arguments of Snakemake, such as `--forcerun reduce`."""
     cache: Path = Path()
-    """Folder for environments of plain processes."""
+    """Folder for environments of plain processes, if the work folder is no place for them."""
     say: Callable[[str], None] = lambda _text: None
     """Told what is done in place of something better, and what takes long."""
+    progress: Callable[[int, int], None] = lambda _done, _all: None
+    """Told, while the record is made, the bytes hashed and all there are to hash."""
 
 
 @dataclass(frozen=True)
 class Rerun:
-    """What came of a run in a work folder."""
+    """What came of a run in a work folder.
+
+    The record of a run that isn't trusted says what its workflow claims: which file came of which job. Never
+    keep its jobs as steps that other analyses would take for done (`steps.remember`).
+    """
 
     result: RunResult
     """Its status may be any: a failed step and an interruption are results, not exceptions."""
     record: RunRecord | None
-    """None if nothing ran: the analysis was refused, or the run interrupted before its first step."""
+    """None if nothing ran: the analysis was refused, or the run was interrupted."""
+    path: Path | None
+    """The record's file, beside the run's events."""
 
 
-def graph(work: Work, settings: Settings) -> Graph:
+def engine(work: Work, settings: Settings) -> IsolatedEngine:
+    """Choose and try what Snakemake and its jobs run in, and make the images ready for it.
+
+    `graph` and `run` do this themselves where they aren't given one: it takes a moment.
+
+    Raises:
+        InputError: an image is damaged or hostile.
+        MissingPartError: there is no sandbox on this machine, or no runtime for the jobs.
+    """
+    analysis = work.analysis
+    locked = environments.of_analysis(analysis, environments.root_for(work.folder, settings.cache))
+    return isolated.prepare(
+        Images(work.store, work.capsule, analysis, settings.say).ready,
+        work.runs,
+        wanted=settings.runtime,
+        trusted=settings.trusted,
+        outer=settings.outer,
+        outside=work.outside,
+        locked=locked,
+        say=settings.say,
+    )
+
+
+def reading(work: Work) -> RunFolder:
+    """Return the folder that stands for a run's own while the graph is read: it holds the settings."""
+    return RunFolder(work.runs / "reading")
+
+
+def graph(work: Work, settings: Settings, by: IsolatedEngine | None = None) -> Graph:
     """Return the jobs that the workflow has with these values; nothing runs but the Snakefile's own Python.
 
     Raises:
         InputError: Snakemake refuses the workflow; its words are passed on.
+        AnalysisError: what it told can't be read, as only a hostile workflow does it.
         MissingPartError: there is no sandbox on this machine.
     """
-    raise NotImplementedError
+    runner = by or engine(work, settings)
+    folder = reading(work)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.settings.unlink(missing_ok=True)
+    request = _request(work, settings)
+    snakemake.write_settings(request, folder)
+    line = snakemake.arguments(request, runner.runtime.kind, folder, enclosed=True)
+    at = line.index("--quiet")  # a refusal is told on the console alone: there are no events
+    line = [*line[:at], *line[at + 2 :]]
+    call = _Call(runner, work.analysis, (folder.settings,) if folder.settings.exists() else ())
+    try:
+        found, problem = sources.graph(line, work.analysis, {}, call)
+    except MALFORMED as error:
+        raise isolated.not_snakemakes(folder, error) from error
+    if found is None:
+        raise InputError(
+            "the workflow of the capsule can't be read",
+            expected="Snakemake to list its jobs",
+            found=_printable(problem) or "nothing that it said",
+            next_step="give other values, or ask the capsule's authors",
+        )
+    return found
 
 
-def run(work: Work, settings: Settings, watch: Watch) -> Rerun:
+def run(work: Work, settings: Settings, watch: Watch, by: IsolatedEngine | None = None) -> Rerun:
     """Run the workflow to its end and record it.
 
     What `steps.restore` put into the folder before is up to date for Snakemake and isn't run.
 
     Raises:
         MissingPartError: there is no sandbox on this machine, or no runtime for the jobs.
+        InputError: a file that jobs read or wrote can't be read.
         AnalysisError: what the run left can't be read, as only a hostile one does it.
     """
-    raise NotImplementedError
+    runner = by or engine(work, settings)
+    result = runner.run(_request(work, settings), watch)
+    if result.status not in {RunStatus.OK, RunStatus.FAILED}:
+        return Rerun(result, None, None)
+    folder = RunFolder(result.record)
+    kind = runner.runtime.kind
+    request = build.Request(
+        work.analysis,
+        folder.events,
+        {},
+        kind.value,
+        runner.runtime.version or UNKNOWN,
+        folder.graph,
+        _Call(runner, work.analysis, (folder.settings,) if folder.settings.exists() else ()),
+        lies=work.lies,
+        images=images.records(runner.images, kind),
+    )
+    effects = build.Effects(work.digests, settings.say, settings.progress)
+    try:
+        record = build.record(request, effects)
+    except MALFORMED as error:
+        raise isolated.not_snakemakes(folder, error) from error
+    return Rerun(result, record, files.write(record, folder.path))
+
+
+def _request(work: Work, settings: Settings) -> RunRequest:
+    chosen = configuration.of_run(work.capsule.run, settings.values)
+    main = work.capsule.run.snakefile
+    return RunRequest(
+        analysis=work.analysis,
+        configuration=work.analysis / chosen.file if chosen.file else None,
+        settings=chosen.values,
+        cores=settings.cores,
+        keep_going=settings.keep_going,
+        arguments=(*settings.arguments, *(("--", *settings.targets) if settings.targets else ())),
+        snakefile=None if main == UNKNOWN else main.path,
+    )
+
+
+@dataclass(frozen=True)
+class _Call:
+    """Asks Snakemake for its graph in the sandbox that it runs in; see `recording.sources.Call`."""
+
+    engine: IsolatedEngine
+    analysis: Path
+    shown: Sequence[Path]
+
+    def __call__(
+        self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], scratch: Path
+    ) -> Called:
+        """Run a command in the work folder, whatever folder and environment the events tell."""
+        del folder, environment
+        said = self.engine.enclosed(command, self.analysis, scratch, timeout=_TIMEOUT, shown=self.shown)
+        return Called(said.status, said.text)
+
+
+def _printable(text: str) -> str:
+    """Return what an untrusted program said without what could steer a terminal."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)

@@ -1,0 +1,124 @@
+"""The images of a capsule, made ready for what jobs run in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from relance import digest
+from relance.capsule.images import short
+from relance.capsule.model import Capsule, CapsuleImage
+from relance.errors import RelanceError
+from relance.model import UNKNOWN, Digest, ImageRecord, ImageRef, RuntimeKind
+from relance.store import builders, images, loading, squashfs
+from relance.store.atomic import write_text
+from relance.store.images import LocalImage
+from relance.store.layout import MANIFEST_TYPE, Descriptor
+from relance.store.normalise import Image
+from relance.store.squashfs import RuntimeImage
+from relance.store.store import Store
+
+_OWN = "docker://relance/"
+
+
+@dataclass(frozen=True)
+class Images:
+    """Makes the images of a capsule ready."""
+
+    store: Store
+    capsule: Capsule
+    analysis: Path
+    """The work folder's analysis, whose list of images tells what plain processes know them by."""
+    say: Callable[[str], None]
+
+    def ready(self, kind: RuntimeKind) -> tuple[ImageRef, ...]:
+        """Return every image, ready for a runtime: its file made, or loaded.
+
+        Raises:
+            InputError: a layer is missing, damaged or hostile.
+            MissingPartError: a program that makes runtime images is missing, or the engine refuses one.
+        """
+        names = self._names()
+        return tuple(self._ready(image, names, kind) for image in self.capsule.images)
+
+    def _ready(self, image: CapsuleImage, names: dict[str, str], kind: RuntimeKind) -> ImageRef:
+        name = next((names[written] for written in image.written if written in names), short(image))
+        file = None
+        if kind is RuntimeKind.APPTAINER:
+            file = self._file(image)
+        elif kind is not RuntimeKind.PLAIN:
+            self._load(image, kind)
+        return ImageRef(name, image.written, image.config, file)
+
+    def _file(self, image: CapsuleImage) -> Path:
+        """Return the runtime image, from the store or made of the layers."""
+        noted = self.store.runtime.parent / "made" / image.config.removeprefix("sha256:")
+        for known in (image.runtime, _read(noted)):
+            if known is None:
+                continue
+            path = self.store.runtime / f"{known.removeprefix('sha256:')}.sqsh"
+            if path.is_file() and digest.of_file(path) == known:
+                return path
+        self.say(f"making the runtime image {short(image)} (once)")
+        made = squashfs.build(self.store.layout, self._image(image), self.store.runtime)
+        noted.parent.mkdir(parents=True, exist_ok=True)
+        write_text(noted, f"{made.digest}\n")
+        return made.path
+
+    def _load(self, image: CapsuleImage, kind: RuntimeKind) -> None:
+        engine = next(one for one in builders.loading_engines() if one.name == kind.value)
+        if engine.has(image.config):
+            return
+        self.say(f"loading the image {short(image)} into {kind.capitalize()} (once)")
+        unused = RuntimeImage(Path(), image.config, 0)
+        local = LocalImage(
+            key=image.config,
+            config=image.config,
+            manifest=image.manifest,
+            base=image.config,
+            builder=engine.name,
+            reference=f"localhost/relance/capsule:{short(image)}",
+            runtime=unused,
+        )
+        loading.load(self.store.content, local, engine)
+
+    def _image(self, image: CapsuleImage) -> Image:
+        described = Descriptor(MANIFEST_TYPE, image.manifest, image.manifest_size)
+        return Image.read(self.store.layout, described)
+
+    def _names(self) -> dict[str, str]:
+        """Return by what rules write the name that `envs/NAME.txt` has for it."""
+        found = {}
+        for image in self.capsule.images:
+            for written in image.written:
+                if written.startswith(_OWN):
+                    found[written] = written.removeprefix(_OWN)
+        try:
+            known = images.known(self.analysis)
+        except RelanceError:
+            return found
+        found.update({str(built.runtime.path): name for name, built in known.local.items()})
+        found.update({f"docker://{one.reference}": name for name, one in known.published.items()})
+        return found
+
+
+def records(ready: tuple[ImageRef, ...], kind: RuntimeKind) -> dict[str, ImageRecord]:
+    """Return what a run's record says of each image that rules may write: no other can have been run."""
+    found = {}
+    for image in ready:
+        file: Digest | str = digest.of_file(image.runtime_path) if image.runtime_path else UNKNOWN
+        for written in image.written:
+            if kind is RuntimeKind.PLAIN or image.config is None:
+                found[written] = ImageRecord(written)
+            else:
+                runtime = digest.parse(file) if file != UNKNOWN else UNKNOWN
+                found[written] = ImageRecord(written, UNKNOWN, image.config, runtime, "run")
+    return found
+
+
+def _read(path: Path) -> Digest | None:
+    try:
+        return digest.parse(path.read_text(encoding="utf-8").strip())
+    except (OSError, RelanceError):
+        return None
