@@ -12,7 +12,7 @@ from relance.capture import files, images, jobs, openness, recorded, sources
 from relance.capture.files import Candidate
 from relance.capture.images import Import
 from relance.errors import InputError
-from relance.model import UNKNOWN, Digest, JobRecord, RunRecord, Stored
+from relance.model import UNKNOWN, Digest, RunRecord, Stored
 from relance.specification import reading
 from relance.specification.model import Specification
 from relance.store import content
@@ -46,8 +46,6 @@ class Effects:
 
     bring: Import
     """Brings an image into the store that isn't there yet."""
-    key: Callable[[RunRecord, JobRecord, Mapping[str, Digest]], Digest | None]
-    """What determines a job's result."""
     cache: Path
     """File that remembers digests."""
     progress: Callable[[int, int], None]
@@ -109,7 +107,6 @@ def capture(store: Store, request: Request, effects: Effects) -> Captured:
         known = {file.path: file.digest for file in record.files if file.digest != UNKNOWN}
         held = _held(request.analysis, planned, kept, known, effects.cache)
         _refuse_changed(record, held)
-        digests = {**{file.path: file.digest for file in held}, **known}
         capsule = Capsule(
             specification=planned.specification,
             specification_text=request.specification.read_bytes(),
@@ -124,7 +121,7 @@ def capture(store: Store, request: Request, effects: Effects) -> Captured:
                 for file in record.files
                 if file.kind == "folder" and file.digest != UNKNOWN
             },
-            jobs=jobs.ordered(record, lambda job: effects.key(record, job, digests)),
+            jobs=jobs.ordered(record),
             images=found.images,
             unknown=(*openness.unknown(record), *found.unknown),
             not_closed=(*openness.not_closed(record, planned.specification), *found.not_closed),

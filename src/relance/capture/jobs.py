@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from graphlib import TopologicalSorter
 from pathlib import PurePosixPath
 
 from relance.capsule.model import CapsuleJob
-from relance.model import Digest, JobRecord, RunRecord
+from relance.model import JobRecord, RunRecord
 
 
-def ordered(record: RunRecord, key: Callable[[JobRecord], Digest | None]) -> tuple[CapsuleJob, ...]:
+def ordered(record: RunRecord) -> tuple[CapsuleJob, ...]:
     """Return a run's jobs, each after those whose outputs it reads, otherwise in the record's order."""
     makers = {path: number for number, job in enumerate(record.jobs) for path in job.outputs}
     needs = [_needed(job, makers) for job in record.jobs]
@@ -26,7 +26,7 @@ def ordered(record: RunRecord, key: Callable[[JobRecord], Digest | None]) -> tup
         CapsuleJob(
             record.jobs[number],
             record.times[number],
-            key(record.jobs[number]),
+            None,
             tuple(sorted(place[needed] for needed in needs[number])),
         )
         for number in order

@@ -30,16 +30,14 @@ def record(*found: JobRecord) -> RunRecord:
 
 def test_a_job_comes_after_what_it_reads_and_names_its_makers() -> None:
     found = jobs.ordered(
-        record(job("fit", ("h/a", "h/b"), ("limit",)), job("fill", ("raw",), ("h/a", "h/b"))), lambda _: None
+        record(job("fit", ("h/a", "h/b"), ("limit",)), job("fill", ("raw",), ("h/a", "h/b")))
     )
     assert [one.record.rule for one in found] == ["fill", "fit"]
     assert found[1].needs == (0,)
 
 
 def test_a_file_in_a_folder_that_a_job_makes_comes_from_that_job() -> None:
-    found = jobs.ordered(
-        record(job("a", ("made/deep/file",), ("x",)), job("z", (), ("made",))), lambda _: None
-    )
+    found = jobs.ordered(record(job("a", ("made/deep/file",), ("x",)), job("z", (), ("made",))))
     assert found[1].needs == (0,)
 
 
@@ -52,7 +50,7 @@ def test_every_order_of_the_record_gives_an_order_that_can_be_run(
         job(f"r{number}", tuple(f"o{low}" for low, high in sorted(edges) if high == number), (f"o{number}",))
         for number in range(8)
     ]
-    found = jobs.ordered(record(*(made[number] for number in order)), lambda _: None)
+    found = jobs.ordered(record(*(made[number] for number in order)))
     done: set[str] = set()
     for place, one in enumerate(found):
         assert set(one.record.inputs) <= done
@@ -64,5 +62,5 @@ def test_every_order_of_the_record_gives_an_order_that_can_be_run(
 def test_times_stay_with_their_jobs() -> None:
     given_record = record(job("b", ("x",), ("y",)), job("a", (), ("x",)))
     given_record = dataclasses.replace(given_record, times=(JobTimes(5.0, 6.0, 1), JobTimes(2.0, 3.0, 2)))
-    found = jobs.ordered(given_record, lambda _: None)
+    found = jobs.ordered(given_record)
     assert [(one.record.rule, one.times.started) for one in found] == [("a", 2.0), ("b", 5.0)]
