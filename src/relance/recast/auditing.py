@@ -11,9 +11,8 @@ from relance.errors import AnalysisError, InputError
 from relance.model import UNKNOWN, RunStatus
 from relance.recast import reuse
 from relance.recast.model import Audited
+from relance.recast.reuse import Bench
 from relance.rerun import execution
-from relance.rerun.execution import Settings
-from relance.rerun.folder import Work
 from relance.results.reading import Folder
 from relance.steps.plan import Plan, PlannedJob, State
 
@@ -25,7 +24,7 @@ def sample(planned: Plan, number: int) -> tuple[PlannedJob, ...]:
     return tuple(restored[:number])
 
 
-def audit(work: Work, settings: Settings, chosen: Sequence[PlannedJob], watch: Watch) -> tuple[Audited, ...]:
+def audit(bench: Bench, chosen: Sequence[PlannedJob], watch: Watch) -> tuple[Audited, ...]:
     """Run jobs in a fresh work folder and say which of their outputs came out different.
 
     What they read is restored where it is known, and made where it isn't.
@@ -34,18 +33,10 @@ def audit(work: Work, settings: Settings, chosen: Sequence[PlannedJob], watch: W
         AnalysisError: a job failed.
         InputError: a link of the capsule leads out of the work folder.
     """
-    if not chosen:
-        return ()
     targets = tuple(path for job in chosen for path in job.record.outputs)
-    found = reuse.look(work, replace(settings, targets=targets))
-    once_more = {job.record.outputs for job in chosen}
-    jobs = tuple(
-        replace(asked, never="it is audited") if asked.record.outputs in once_more else asked
-        for asked in found.jobs
-    )
-    planned = reuse.plan(replace(found, jobs=jobs, targets=targets), work, settings, restoring=True)
-    reuse.restore(planned, work)
-    rerun = execution.run(work, replace(settings, targets=targets), watch)
+    bench = replace(bench, settings=replace(bench.settings, targets=targets))
+    reuse.settle(bench, restoring=True, once_more={job.record.outputs for job in chosen})
+    rerun = execution.run(bench.work, bench.settings, watch, bench.engine)
     if rerun.result.status is not RunStatus.OK:
         raise AnalysisError(
             "the audit did not come to its end",
@@ -55,7 +46,7 @@ def audit(work: Work, settings: Settings, chosen: Sequence[PlannedJob], watch: W
             or rerun.result.status,
             next_step="read its console; leave out the audit to have the results alone",
         )
-    files = Folder(work.analysis)
+    files = Folder(bench.work.analysis)
     return tuple(Audited(job.name, tuple(_differing(files, job))) for job in chosen)
 
 

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from relance.capsule.model import Capsule, CapsuleFile
+from relance.errors import InputError
 from relance.model import UNKNOWN, Digest, Stored
 from relance.steps import entries, key
 from relance.steps.entries import Entry, EntryOutput, Member
 from relance.steps.key import KeyContext, Unkeyed
+from relance.store.store import Store
 
 
 def known(capsule: Capsule, context: KeyContext) -> dict[Digest, Entry]:
@@ -41,6 +43,36 @@ def known(capsule: Capsule, context: KeyContext) -> dict[Digest, Entry]:
         seconds = None if UNKNOWN in {started, ended} else float(ended) - float(started)
         found[own] = Entry(own, told, record.rule, seconds, outputs)
     return found
+
+
+class Layered(Mapping[Digest, Entry]):
+    """What a capsule knows, and beneath it what a store knows; only the former is listed."""
+
+    def __init__(self, own: Mapping[Digest, Entry], beneath: Store) -> None:
+        self._own = own
+        self._beneath = beneath
+
+    def __getitem__(self, job: Digest) -> Entry:
+        """Return the entry of a key.
+
+        Raises:
+            KeyError: nobody knows it.
+        """
+        if job in self._own:
+            return self._own[job]
+        try:
+            found = entries.read(self._beneath, job)
+        except InputError:
+            found = None
+        if found is None:
+            raise KeyError(job)
+        return found
+
+    def __iter__(self) -> Iterator[Digest]:
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        return len(self._own)
 
 
 def _output(

@@ -17,12 +17,14 @@ from typing import Any
 from relance import digest
 from relance.capsule import results as captured
 from relance.capsule.model import Capsule
+from relance.engines import leavings
 from relance.engines.base import Watch
 from relance.errors import InputError, MissingPartError
 from relance.model import Digest, RunRecord, RunResult, RunStatus, RuntimeKind
 from relance.recast import auditing, changes, comparison, conditions, plots, record, reuse
 from relance.recast.changes import CaseFiles, Changes, Checked
 from relance.recast.model import Audited, Job, Planned, Recast
+from relance.recast.reuse import Bench
 from relance.rerun import execution
 from relance.rerun import folder as rerun_folder
 from relance.rerun.execution import Settings
@@ -38,6 +40,7 @@ TABLE = "results.txt"
 _WORK = "work"
 _LOCK = "lock"
 _AUDIT = "audit"
+_READY = "ready"
 
 
 @dataclass(frozen=True)
@@ -98,10 +101,9 @@ def plan(request: Request, checked: Checked, say: Callable[[str], None]) -> Plan
     """
     with tempfile.TemporaryDirectory(prefix="relance-recast-") as temporary:
         work = _prepared(request, checked, Path(temporary) / _WORK, say)
-        settings = _settings(request, checked, say)
-        planned = reuse.plan(reuse.look(work, settings), work, settings, restoring=request.reuse)
+        settled = reuse.settle(_bench(request, checked, work, say), restoring=request.reuse, dry=True)
     identity = request.capsule.specification.identity
-    return Planned(request.parent, identity.name, identity.version, checked, _jobs(planned, None))
+    return Planned(request.parent, identity.name, identity.version, checked, _jobs(settled.plan, None))
 
 
 def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -> Recast | Unfinished:
@@ -125,38 +127,37 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
         if former is not None and former["status"] == "ok":
             return _again(request, checked, folder, former, effects.say)
         record.begin(folder, beginning)
-        shutil.rmtree(folder / _WORK, ignore_errors=True)
-        work = _prepared(request, checked, folder / _WORK, effects.say)
-        settings = _settings(request, checked, effects.say)
-        situation = reuse.look(work, settings)
-        planned = reuse.plan(situation, work, settings, restoring=request.reuse)
-        reuse.restore(planned, work)
+        work = _work(request, checked, folder / _WORK, effects.say)
+        bench = _bench(request, checked, work, effects.say)
+        settled = reuse.settle(bench, restoring=request.reuse)
         with effects.watching() as watch:
-            rerun = execution.run(work, settings, watch)
+            rerun = execution.run(work, bench.settings, watch, bench.engine)
         if rerun.record is not None:
-            reuse.remember(rerun.record, work, situation)
+            reuse.remember(rerun.record, bench, settled)
         if rerun.result.status is not RunStatus.OK:
             return Unfinished(folder, rerun.result)
         audited: tuple[Audited, ...] = ()
-        chosen = auditing.sample(planned, request.audit)
+        chosen = auditing.sample(settled.plan, request.audit)
         if chosen:
             effects.say(f"running {len(chosen)} of the restored jobs once more")
             again = folder / _AUDIT
             shutil.rmtree(again, ignore_errors=True)
             fresh = _prepared(request, checked, again, effects.say)
             with effects.watching() as watch:
-                audited = auditing.audit(fresh, settings, chosen, watch)
+                audited = auditing.audit(_bench(request, checked, fresh, effects.say), chosen, watch)
             shutil.rmtree(again, ignore_errors=True)
         configuration = conditions.configuration(rerun.record, request.capsule, checked)
         done = _compared(request, checked, folder, configuration, effects.say)
         done = replace(
             done,
-            jobs=_jobs(planned, rerun.record),
+            jobs=_jobs(settled.plan, rerun.record),
             audit=audited,
             runtime=rerun.result.runtime,
             started=began,
             seconds=round(time.time() - began, 3),
         )
+        if rerun.path is not None:
+            _note_run(work, rerun.path)
         record.finish(done, beginning)
     return done
 
@@ -166,6 +167,36 @@ def folder_name(request: Request, checked: Checked) -> str:
     name = re.sub(r"[^\w.-]+", "_", request.capsule.specification.identity.name)
     told = digest.of_json([request.parent, checked.digest]).removeprefix("sha256:")
     return f"{name}-recast-{told[:8]}"
+
+
+def _work(request: Request, checked: Checked, folder: Path, say: Callable[[str], None]) -> Work:
+    """Return the work folder, that of an interrupted call if it can go on."""
+    outside = any(file.path.startswith("/") for file in request.capsule.files)
+    if (folder / _READY).exists() and not outside:
+        work = Work(folder, request.store, request.capsule)
+        # Whoever had it is gone, since nobody else may be in this folder.
+        leavings.remove(work.analysis / ".snakemake" / "locks", work.analysis)
+        return work
+    shutil.rmtree(folder, ignore_errors=True)
+    work = _prepared(request, checked, folder, say)
+    (folder / _READY).touch()
+    return work
+
+
+def _bench(request: Request, checked: Checked, work: Work, say: Callable[[str], None]) -> Bench:
+    settings = _settings(request, checked, say)
+    engine = execution.engine(work, settings)
+    steps = reuse.steps_of(request.store, request.parent, trusted=request.trusted)
+    return Bench(work, settings, engine, steps)
+
+
+def _note_run(work: Work, path: Path) -> None:
+    """Put the run's record where those of an analysis lie, so that the recast can be captured."""
+    place = work.analysis / ".snakemake" / "relance" / path.parent.name
+    if work.lies(str(place.relative_to(work.analysis))) is None:
+        return  # a link of the capsule leads elsewhere
+    place.mkdir(parents=True, exist_ok=True)
+    write_bytes(place / path.name, path.read_bytes())
 
 
 def _prepared(request: Request, checked: Checked, folder: Path, say: Callable[[str], None]) -> Work:

@@ -3,76 +3,126 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from relance.capsule.model import Capsule, CapsuleImage
-from relance.engines import environments
-from relance.engines.snakemake import RunFolder
-from relance.model import UNKNOWN, ImageRef, JobRecord, RunRecord, RuntimeKind
-from relance.recast.known import known
+from relance.capsule.model import Capsule
+from relance.engines.isolated import IsolatedEngine
+from relance.errors import InputError
+from relance.model import UNKNOWN, Digest, JobRecord, RunRecord, RuntimeKind
+from relance.recast.known import Layered, known
 from relance.recording.build import Effects
+from relance.recording.sources import Graph
 from relance.rerun import execution
 from relance.rerun.execution import Settings
 from relance.rerun.folder import Work
 from relance.steps import key, situation
-from relance.steps import plan as steps_plan
-from relance.steps.plan import Plan, Situation
+from relance.steps import settle as steps_settle
+from relance.steps.plan import Situation
 from relance.steps.remember import Keeping, Remembered
 from relance.steps.remember import remember as remember_steps
-from relance.steps.restore import Restored
-from relance.steps.restore import restore as restore_steps
+from relance.steps.settle import Folders, Settled
 from relance.steps.situation import Place, Runner
+from relance.store.store import Store
 
-_OWN = "docker://relance/"
-_PLANNED = "planned"  # a run's folder that is not there: nothing runs yet
+_ONCE_MORE = "it is to run whatever is known"
 
 
-def look(work: Work, settings: Settings) -> Situation:
-    """Read the workflow of a work folder with the changed values, and what lies there.
+@dataclass(frozen=True)
+class Bench:
+    """A work folder with what runs it."""
+
+    work: Work
+    settings: Settings
+    engine: IsolatedEngine
+    steps: Store
+    """The store, with the entries that may be used and made here; see `steps_of`."""
+
+
+def steps_of(store: Store, capsule: Digest, *, trusted: bool) -> Store:
+    """Return the store as a capsule's recasts use it.
+
+    A workflow that isn't trusted tells itself which job made what. Its entries are kept apart, by its digest,
+    where only recasts of the same capsule look; what a trusted one makes is for everybody.
+    """
+    return store if trusted else _Apart(store.folder, capsule)
+
+
+@dataclass(frozen=True)
+class _Apart(Store):
+    """A store whose step entries are those of one capsule."""
+
+    capsule: Digest
+
+    @property
+    def steps(self) -> Path:
+        return self.folder / "recasts" / self.capsule.removeprefix("sha256:") / "steps"
+
+
+def settle(
+    bench: Bench,
+    *,
+    restoring: bool,
+    dry: bool = False,
+    once_more: Collection[tuple[str, ...]] = (),
+) -> Settled:
+    """Plan what runs, and put back what needn't, from the store and from what the capsule knows of its jobs.
+
+    Args:
+        bench: where.
+        restoring: whether anything is put back at all.
+        dry: only plan.
+        once_more: outputs of jobs that run whatever is known of them.
 
     Raises:
-        InputError: Snakemake refuses the workflow.
-        MissingPartError: there is no sandbox on this machine.
+        InputError: Snakemake refuses the workflow; or a link of the capsule leads out of the work folder.
     """
-    graph = execution.graph(work, settings)
-    place = Place(work.analysis, RunFolder(work.runs / _PLANNED), graph)
-    effects = Effects(work.digests, settings.say, lambda _done, _total: None)
-    found = situation.read(place, _runner(work, settings), effects)
-    if _plain(settings):
-        return found
-    # Whatever a rule writes for an image, the work folder has the captured one for it and no other.
-    images = {
-        written: key.contained_image(image.config)
-        for image in work.capsule.images
-        for written in image.written
-    }
-    return replace(found, context=replace(found.context, images=images))
+    work, settings = bench.work, bench.settings
+    plain = bench.engine.runtime.kind is RuntimeKind.PLAIN
 
+    def read() -> Graph:
+        return execution.graph(work, settings, bench.engine)
 
-def plan(found: Situation, work: Work, settings: Settings, *, restoring: bool) -> Plan:
-    """Say what becomes of each job: from the store, and from what the capsule knows of its own jobs."""
-    if not restoring:
-        nothing = replace(
-            found, jobs=tuple(replace(asked, never="nothing is to be restored") for asked in found.jobs)
+    def adjusted(found: Situation) -> Situation:
+        jobs = tuple(
+            replace(asked, never=_ONCE_MORE) if not restoring or asked.record.outputs in once_more else asked
+            for asked in found.jobs
         )
-        return steps_plan.plan(nothing, work.store)
-    own = known(work.capsule, found.context) if _alike(work.capsule, settings) else {}
-    return steps_plan.plan(replace(found, known=own), work.store)
+        found = replace(found, jobs=jobs, targets=settings.targets or found.targets)
+        if not plain:
+            # Whatever a rule writes for an image, the engine has the captured one for it and no other.
+            found = replace(found, context=replace(found.context, images=_images(work.capsule)))
+        if not restoring or not _alike(work.capsule, plain=plain):
+            return found
+        own = known(work.capsule, found.context)
+        return replace(found, known=own if bench.steps is work.store else Layered(own, work.store))
+
+    settled = steps_settle.settle(
+        read,
+        Folders(work.analysis, execution.reading(work)),
+        _runner(bench),
+        bench.steps,
+        _effects(bench),
+        dry=dry,
+        links=False,
+        adjusted=adjusted,
+    )
+    if settled is None:
+        raise InputError(
+            "the workflow can't be read", expected="its graph", found="none", next_step="see 'relance verify'"
+        )
+    return settled
 
 
-def restore(planned: Plan, work: Work) -> Restored:
-    """Put back what the plan says.
-
-    Raises:
-        InputError: a link of the capsule leads out of the work folder.
-    """
-    return restore_steps(planned.jobs, work.analysis, work.store, links=False)
-
-
-def remember(ran: RunRecord, work: Work, found: Situation) -> Remembered:
-    """Make entries of the jobs that ran; what a job makes follows from its key, whoever asked for it."""
-    keeping = Keeping(work.digests)
-    return remember_steps(work.store, ran, work.analysis, found.context, keeping)
+def remember(ran: RunRecord, bench: Bench, settled: Settled) -> Remembered:
+    """Make entries of the jobs that ran, for later recasts."""
+    place = Place(bench.work.analysis, execution.reading(bench.work), settled.graph)
+    context = situation.context(place, _runner(bench), ran.run)
+    if bench.engine.runtime.kind is not RuntimeKind.PLAIN:
+        context = replace(context, images=_images(bench.work.capsule))
+    keeping = Keeping(bench.work.digests)
+    return remember_steps(bench.steps, ran, bench.work.analysis, context, keeping)
 
 
 def name(job: JobRecord) -> str:
@@ -81,31 +131,32 @@ def name(job: JobRecord) -> str:
     return " ".join([job.rule, *(f"{name}={value}" for name, value in wildcards.items())])
 
 
-def _runner(work: Work, settings: Settings) -> Runner:
-    root = environments.root_for(work.analysis, settings.cache)
+def _images(capsule: Capsule) -> dict[str, str]:
+    return {
+        written: key.contained_image(image.config) for image in capsule.images for written in image.written
+    }
+
+
+def _runner(bench: Bench) -> Runner:
+    engine = bench.engine
     return Runner(
-        RuntimeKind.PLAIN if _plain(settings) else RuntimeKind.APPTAINER,
-        images=tuple(_named(image) for image in work.capsule.images),
-        environments=environments.of_analysis(work.analysis, root),
-        outside=work.capsule.specification.outside,
+        engine.runtime.kind,
+        engine.runtime.version,
+        engine.images,
+        engine.environments,
+        bench.work.capsule.specification.outside,
     )
 
 
-def _named(image: CapsuleImage) -> ImageRef:
-    """Return an image by the name that `envs/NAME.txt` has for it."""
-    own = (written.removeprefix(_OWN) for written in image.written if written.startswith(_OWN))
-    return ImageRef(next(own, ""), image.written, image.config, None)
+def _effects(bench: Bench) -> Effects:
+    return Effects(bench.work.digests, bench.settings.say, lambda _done, _total: None)
 
 
-def _plain(settings: Settings) -> bool:
-    return settings.runtime is RuntimeKind.PLAIN
-
-
-def _alike(capsule: Capsule, settings: Settings) -> bool:
+def _alike(capsule: Capsule, *, plain: bool) -> bool:
     """Return whether the captured jobs ran in what jobs run in now, as far as that tells in results.
 
     Plain processes use this machine's programs and libraries: those of another are others.
     """
     if capsule.run.runtime != RuntimeKind.PLAIN:
-        return not _plain(settings) and capsule.run.runtime != UNKNOWN
-    return _plain(settings) and capsule.run.libc == " ".join(platform.libc_ver()).strip()
+        return not plain and capsule.run.runtime != UNKNOWN
+    return plain and capsule.run.libc == " ".join(platform.libc_ver()).strip()

@@ -10,7 +10,7 @@ from relance.engines.snakemake import RunFolder
 from relance.recording.build import Effects
 from relance.recording.sources import Graph
 from relance.steps import situation
-from relance.steps.plan import Plan, PlannedJob, State, plan
+from relance.steps.plan import Plan, PlannedJob, Situation, State, plan
 from relance.steps.restore import Restored, restore
 from relance.steps.situation import Place, Runner
 from relance.store.store import Store
@@ -58,6 +58,7 @@ def settle(
     *,
     dry: bool = False,
     links: bool = True,
+    adjusted: Callable[[Situation], Situation] = lambda found: found,
 ) -> Settled | None:
     """Plan a run and restore what needs no running; None if the graph can't be read.
 
@@ -71,6 +72,7 @@ def settle(
         effects: as of making a record.
         dry: only plan.
         links: as `restore` has it.
+        adjusted: what the caller knows besides of what is there and of what determines results.
 
     Raises:
         InputError: a file that jobs read can't be read, or changes meanwhile.
@@ -81,7 +83,8 @@ def settle(
         graph = read()
         if graph is None:
             return None
-        found = plan(situation.read(Place(folders.analysis, folders.run, graph), runner, effects), store)
+        place = Place(folders.analysis, folders.run, graph)
+        found = plan(adjusted(situation.read(place, runner, effects)), store)
         first = tuple(job for job in found.first if job.changes)
         names = tuple(job.record.outputs for job in first)
         if dry or not first or names == before:
