@@ -25,6 +25,7 @@ _COMMANDS = {
     "diff": ("relance.cli.diff", "diff", "Show what changed from one capsule to another."),
     "export": ("relance.cli.exporting", "export", "Write a capsule as one tar file."),
     "import": ("relance.cli.exporting", "import_", "Take a capsule from a tar file or an OCI layout."),
+    "recast": ("relance.cli.recast", "recast", "Run a capsule again with another signal."),
     "verify": ("relance.cli.verify", "verify", "Check a capsule; run it again and compare."),
     "approve": ("relance.cli.verify", "approve", "Note that somebody approves a capsule."),
     "compare": ("relance.cli.compare", "compare", "Compare files or folders by what is in them."),

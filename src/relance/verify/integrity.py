@@ -113,7 +113,7 @@ class _Finding:
             case oci.DESCRIPTION_TYPE:
                 names = list(_DOCUMENTS)
             case oci.CONTENT_TYPE:
-                names = []  # what they are is told by files.json
+                names = ["the empty configuration of lists of files"]  # what else they are files.json tells
             case _:
                 short = child.digest.removeprefix("sha256:")[:12]
                 layers = len(manifest.layers)

@@ -6,6 +6,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,7 +52,8 @@ class Request:
 class Effects:
     """What verifying has on its caller."""
 
-    watch: Watch
+    watching: Callable[[], AbstractContextManager[Watch]]
+    """Gives what watches the run, and can stop it, while it lasts."""
     say: Callable[[str], None] = lambda _text: None
     compared: Callable[[Comparison], None] = lambda _comparison: None
 
@@ -89,7 +91,8 @@ def reproduce(store: Store, capsule: Capsule, request: Request, effects: Effects
     settings = request.settings
     if case is not None:
         settings = replace(settings, values=_case_values(work, case))
-    rerun = execution.run(work, settings, effects.watch)
+    with effects.watching() as watch:
+        rerun = execution.run(work, settings, watch)
     if rerun.result.status is RunStatus.INTERRUPTED:
         raise KeyboardInterrupt
     machine = Machine.of(rerun.record.run) if rerun.record is not None else None

@@ -1,0 +1,277 @@
+"""`relance verify` and `relance approve`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from relance.cli import display, places, signals
+from relance.cli.progress import counting
+from relance.errors import ExitCode, InputError
+from relance.model import RuntimeKind
+
+if TYPE_CHECKING:
+    from relance.engines.base import Watch
+    from relance.rerun.execution import Settings
+    from relance.store.layout import Descriptor
+    from relance.store.store import Store
+    from relance.verify.model import Machine, Report, ReportedResult
+
+_LONGEST_COMMENT = 10_000
+
+
+@click.command()
+@click.argument("capsule")
+@click.option("--rerun", is_flag=True, help="Run it again from the capsule alone and compare every product.")
+@click.option("--case", metavar="NAME", help="Run a validation case and compare with its reference values.")
+@click.option("--runtime", type=click.Choice([kind.value for kind in RuntimeKind]),
+              help="What jobs run in; the first that works if left out.")  # fmt: skip
+@click.option("--cores", "--jobs", "-j", type=click.IntRange(min=1), show_default="all",
+              help="Most processor cores to use at once.")  # fmt: skip
+@click.option("--keep", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
+              help="Run it in this new folder, and keep that.")  # fmt: skip
+@click.option("--trust", is_flag=True, help="Run the capsule's Snakefile without a sandbox, as your own.")
+@click.option("--report/--no-report", default=None,
+              help="Keep the report in the store, beside the capsule (default: of reruns).")  # fmt: skip
+@places.STORE
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def verify(  # noqa: PLR0917 - click passes each by name
+    capsule: str,
+    rerun: bool,
+    case: str | None,
+    runtime: str | None,
+    cores: int | None,
+    keep: Path | None,
+    trust: bool,
+    report: bool | None,
+    chosen_store: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> ExitCode:
+    """Check that CAPSULE is whole: every file, image and document against its digest; nothing runs.
+
+    With --rerun it is run again in its own images, with no network and nothing of this machine but its
+    processor and a scratch folder, and each product is compared with the captured one.
+
+    \b
+    relance verify dilepton
+    relance verify dilepton --rerun
+    relance verify dilepton --rerun --case quick
+
+    Exit status: 0 whole, or reproduced; 1 something differs, or a job failed; 2 damaged, or no capsule; 3
+    not closed, or this machine lacks a part.
+    """
+    from relance.verify import artifacts, verifying
+    from relance.verify.reproduction import Effects, Request
+
+    if (case or keep) and not rerun:
+        raise InputError(
+            "--case" if case else "--keep", expected="--rerun with it", found="none", next_step="add --rerun"
+        )
+    usable = cores or len(os.sched_getaffinity(0))
+
+    def say(text: str) -> None:
+        if not quiet:
+            click.echo(f"relance: {text}", err=True)
+
+    with signals.raising(), _folder(keep, needed=rerun) as folder:
+        store, described = _found(capsule, chosen_store)
+        again = None
+        if rerun:
+            request = Request(folder, _settings(runtime, usable, say, trusted=trust), case, usable)
+            again = verifying.Rerun(request, Effects(_watching(usable, say, quiet=quiet), say))
+        with counting("reading", quiet=quiet) as told:
+            made = verifying.verify(store, described, again, told=told)
+        kept = None
+        if made.integrity.holds and (made.reran if report is None else report):
+            with store.writing():
+                kept = artifacts.attach(store.layout, described, made)
+    if as_json:
+        click.echo(_as_json(made))
+    elif not quiet:
+        _tell(made, kept)
+    return _conclusion(made)
+
+
+@click.command()
+@click.argument("capsule")
+@click.option("--by", metavar="NAME", required=True, help="Who approves.")
+@click.option("--comment", metavar="TEXT", default="", help="What there is to say.")
+@places.STORE
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def approve(capsule: str, by: str, comment: str, chosen_store: Path | None, quiet: bool) -> ExitCode:
+    """Note that somebody approves CAPSULE. The note isn't signed: it doesn't prove who wrote it.
+
+    It is kept beside the capsule, which keeps its digest, and goes with it when it is pushed with reports.
+
+    \b
+    relance approve dilepton --by "A. Physicist" --comment "limits agree with the paper's"
+    """
+    from relance.capsule import reading
+    from relance.verify import artifacts
+    from relance.verify.model import APPROVAL_FORMAT, VERSION, Approval
+
+    for name, text, most in (("--by", by, 200), ("--comment", comment, _LONGEST_COMMENT)):
+        if (
+            len(text) > most
+            or not text.replace("\n", "").isprintable()
+            or (name == "--by" and not text.strip())
+        ):
+            raise InputError(
+                name, expected=f"printable text of at most {most} characters", found=ascii(text[:40]),
+                next_step="write it as plain text",
+            )  # fmt: skip
+    store, described = _found(capsule, chosen_store)
+    reading.read(store.layout, described)
+    word = Approval(APPROVAL_FORMAT, VERSION, described.digest, by.strip(), round(time.time(), 3), comment)
+    with store.writing():
+        kept = artifacts.attach(store.layout, described, word)
+    if not quiet:
+        click.echo(f"{described.digest} is approved by {word.by}; not signed; kept as {kept.digest}")
+    return ExitCode.OK
+
+
+def _found(text: str, chosen_store: Path | None) -> tuple[Store, Descriptor]:
+    """Return the capsule that is meant. One of the store isn't read yet, since it may be damaged."""
+    from relance.capsule import reading
+    from relance.store.store import Store
+
+    store = Store(places.store(os.environ, chosen_store))
+    if (store.content / "oci-layout").is_file() and not text.endswith(".tar"):
+        try:
+            return store, reading.find(store.layout, text)
+        except InputError:
+            if "/" not in text and not Path(text).exists():
+                raise
+    from relance.cli import capsules
+
+    store, described, _ = capsules.opened(text, dict(os.environ), chosen_store)
+    return store, described
+
+
+@contextmanager
+def _folder(keep: Path | None, *, needed: bool) -> Iterator[Path]:
+    """Give the folder to run in: the chosen one, or one that is removed afterwards."""
+    if keep is not None:
+        yield keep.absolute()
+    elif needed:
+        with tempfile.TemporaryDirectory(prefix="relance-verify-", ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+    else:
+        yield Path()
+
+
+def _settings(runtime: str | None, cores: int, say: Callable[[str], None], *, trusted: bool) -> Settings:
+    from relance.rerun.execution import Settings
+
+    return Settings(
+        outer=dict(os.environ),
+        runtime=RuntimeKind(runtime) if runtime else None,
+        trusted=trusted,
+        cores=cores,
+        cache=places.cache(os.environ),
+        say=say,
+    )
+
+
+def _as_json(report: Report) -> str:
+    from relance.capsule.encoding import encode
+
+    return json.dumps(encode(report), indent=2, sort_keys=True, ensure_ascii=False)
+
+
+def _watching(
+    cores: int, say: Callable[[str], None], *, quiet: bool
+) -> Callable[[], AbstractContextManager[Watch]]:
+    from relance.engines.base import Watch
+
+    @contextmanager
+    def watching() -> Iterator[Watch]:
+        with (
+            signals.noting(lambda: say("stopping")) as noted,
+            display.showing(sys.stderr, cores, quiet=quiet) as show,
+        ):
+            yield Watch(show, lambda: noted.first)
+
+    return watching
+
+
+def _tell(report: Report, kept: Descriptor | None) -> None:
+    from relance.cli import comparing
+    from relance.results.figures import shown_size
+
+    integrity = report.integrity
+    click.echo(f"{report.analysis or 'capsule'}  {report.capsule}")
+    state = f"{len(integrity.problems)} damaged or wrong" if integrity.problems else "all as they were"
+    click.echo(f"whole: {integrity.blobs} blobs, {shown_size(integrity.size)} read, {state}")
+    for problem in integrity.problems:
+        click.echo(f"  {problem.what}: expected {problem.expected}, found {problem.found}")
+    if integrity.by_digest_only:
+        click.echo(f"  {integrity.by_digest_only} files are known by digest only")
+    if report.captured_on is not None:
+        click.echo(f"captured on: {_machine(report.captured_on)}")
+    if report.rerun_on is not None:
+        same = report.captured_on is not None and report.captured_on.processor == report.rerun_on.processor
+        note = "" if same else "; another processor, so that tolerances decide, not bits"
+        click.echo(f"run again on: {_machine(report.rerun_on)}{note}")
+    if report.products:
+        tiers = comparing.counted(product.tier for product in report.products)
+        click.echo(f"{len(report.products)} products: {tiers}")
+        for line in comparing.lines(report.products):
+            click.echo(line)
+    if report.results:
+        click.echo(f"results{f' of case {report.case}' if report.case else ''}:")
+        for result in report.results:
+            click.echo(f"  {_result(result)}")
+    for what in report.not_closed:
+        click.echo(f"not closed: {what}")
+    if report.message:
+        click.echo(report.message)
+    click.echo(f"verdict: {report.verdict}")
+    if kept is not None:
+        click.echo(f"report: {kept.digest}")
+
+
+def _machine(machine: Machine) -> str:
+    return f"{machine.processor}, {machine.platform}, {machine.runtime} {machine.runtime_version}"
+
+
+def _result(result: ReportedResult) -> str:
+    from relance.results.figures import written
+
+    if result.remark:
+        return f"{result.name}: {result.remark}{'' if result.agrees else '; they differ'}"
+    unit = f" {written(result.unit)}".rstrip()
+    numbers = [" ".join("none" if value is None else f"{value:.9g}" for value in side)
+               for side in (result.expected, result.found)]  # fmt: skip
+    within = f", within {result.tolerance:.3g}{unit}" if result.tolerance else ""
+    if result.expected == result.found:
+        told = "the same"
+    else:
+        told = f"agrees{within}" if result.agrees else f"DIFFERS{within}"
+    return f"{result.name}: {numbers[0]} → {numbers[1]}{unit}: {told}"
+
+
+def _conclusion(report: Report) -> ExitCode:
+    from relance.verify.model import Verdict
+
+    return {
+        Verdict.INTACT: ExitCode.OK,
+        Verdict.REPRODUCED: ExitCode.OK,
+        Verdict.WITHIN: ExitCode.OK,
+        Verdict.DIFFERS: ExitCode.FAILED,
+        Verdict.FAILED: ExitCode.FAILED,
+        Verdict.DAMAGED: ExitCode.BAD_INPUT,
+        Verdict.NOT_CLOSED: ExitCode.MISSING_PART,
+        Verdict.UNDECIDED: ExitCode.MISSING_PART,
+    }[report.verdict]
