@@ -67,6 +67,6 @@ def text(capsule: Capsule, known_as: Digest | None = None) -> str:
     return "\n".join([*lines, ""])
 
 
-def line(text: str) -> str:
-    """Return text as one line without control characters, whoever wrote it."""
-    return "".join(character if character.isprintable() else " " for character in text)
+def line(text: str, keeping: str = "") -> str:
+    """Return text as one line without control characters but those in `keeping`, whoever wrote it."""
+    return "".join(one if one.isprintable() or one in keeping else " " for one in text)

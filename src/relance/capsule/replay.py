@@ -71,6 +71,12 @@ def image_of(capsule: Capsule, record: JobRecord) -> CapsuleImage | None:
     return None
 
 
+def job_name(record: JobRecord) -> str:
+    """Return the rule with its wildcards, as people tell jobs apart."""
+    wildcards = {} if isinstance(record.wildcards, str) else record.wildcards
+    return " ".join([record.rule, *(f"{key}={text}" for key, text in sorted(wildcards.items()))])
+
+
 def _verdict(capsule: Capsule, record: JobRecord) -> Verdict:
     if record.command is None or record.command == UNKNOWN:
         needs = "its command is not known" if record.command == UNKNOWN else "it is a script of Snakemake's"
@@ -107,10 +113,10 @@ def _lines(capsule: Capsule) -> Iterator[str]:
             made.update(record.outputs)
             if record.logs:
                 yield _call("logs", *record.logs)
-            name, config = letter.line(_name(record)), _digits(verdict.image.config)
+            name, config = letter.line(job_name(record))[:_SHOWN], _digits(verdict.image.config)
             yield _call("job", str(number), name, config, record.command or "", *record.outputs)
         elif record.outputs:
-            yield _call("leave", letter.line(_name(record)), verdict.reason)
+            yield _call("leave", letter.line(job_name(record))[:_SHOWN], verdict.reason)
             for file in capsule.files:
                 if file.role is Role.PRODUCT and _is_of(file.path, set(record.outputs)):
                     yield from _place(file, file.path)
@@ -156,12 +162,6 @@ def _is_of(path: str, outputs: set[str]) -> bool:
         if not path:
             return False
     return True
-
-
-def _name(record: JobRecord) -> str:
-    wildcards = {} if isinstance(record.wildcards, str) else record.wildcards
-    name = " ".join([record.rule, *(f"{key}={text}" for key, text in sorted(wildcards.items()))])
-    return name[:_SHOWN]
 
 
 def _digits(blob: Digest) -> str:
