@@ -38,7 +38,7 @@ def relance(tmp_path: Path, store: Store) -> Command:
         return subprocess.run(
             [sys.executable, "-m", "relance", *arguments],
             cwd=tmp_path,
-            env={**os.environ, "RELANCE_STORE": str(store)},
+            env={**os.environ, "RELANCE_STORE": str(store), "XDG_CACHE_HOME": str(tmp_path / "cache")},
             capture_output=True,
             text=True,
             check=False,
@@ -167,6 +167,39 @@ def test_a_tar_file_can_be_checked_out_at_once(relance: Command, capsule: Capsul
     good(relance("export", "counting", "counting.tar"))
     good(relance("checkout", "./counting.tar", "out", store=tmp_path / "other"))
     assert (tmp_path / "out" / "results" / "total.json").is_file()
+
+
+@pytest.fixture
+def by_reference(store: Store, capsule: Capsule, tmp_path: Path) -> str:
+    """Names a capsule that has one file twice by reference, which lies in a folder beside."""
+    (tmp_path / "far").write_bytes(b"far away")
+    file = replace(
+        capsules.kept(store.layout, "data/far.txt", b"far away", Role.INPUT),
+        stored=None,
+        locations=(str(tmp_path / "nowhere"), f"file://{tmp_path}/far"),
+    )
+    files = (*capsule.files, file, replace(file, path="data/again.txt"))
+    writing.write(store.layout, replace(capsule, files=files), name="far")
+    return "far"
+
+
+def test_what_is_kept_by_reference_is_fetched_on_request(
+    relance: Command, by_reference: str, tmp_path: Path
+) -> None:
+    done = relance("checkout", by_reference, "without")
+    assert done.returncode == 0
+    assert "data/far.txt is not in the capsule: 8 bytes" in done.stderr
+    good(relance("checkout", by_reference, "with", "--fetch"))
+    for name in ("far", "again"):
+        assert (tmp_path / "with" / "data" / f"{name}.txt").read_bytes() == b"far away"
+
+
+def test_what_is_not_what_it_was_is_not_fetched(relance: Command, by_reference: str, tmp_path: Path) -> None:
+    (tmp_path / "far").write_bytes(b"altered!")
+    done = relance("checkout", by_reference, "with", "--fetch")
+    assert done.returncode == 3
+    assert "another file" in done.stderr
+    assert not (tmp_path / "with").exists()
 
 
 def test_diff_says_what_changed_and_its_exit_code_on_request(

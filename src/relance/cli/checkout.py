@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from relance.capsule import fetching
 from relance.capsule.checkout import checkout as check_out
 from relance.capsule.model import Role
 from relance.cli import capsules, places, signals
@@ -26,10 +27,17 @@ from relance.errors import ExitCode
     help="Only files of this role; may be given again (default: all).",
 )
 @click.option("--images", is_flag=True, help="Bring the images too, so that replay.sh can run.")
+@click.option("--fetch", is_flag=True, help="Fetch the files that the capsule knows only by reference.")
 @places.STORE
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def checkout(  # noqa: PLR0917 - click passes each by name
-    capsule: str, folder: Path, roles: tuple[str, ...], images: bool, chosen_store: Path | None, quiet: bool
+    capsule: str,
+    folder: Path,
+    roles: tuple[str, ...],
+    images: bool,
+    fetch: bool,
+    chosen_store: Path | None,
+    quiet: bool,
 ) -> ExitCode:
     """Write the files of a capsule into DIR, which must be new or empty.
 
@@ -43,7 +51,9 @@ def checkout(  # noqa: PLR0917 - click passes each by name
 
     store, described, found = capsules.opened(capsule, os.environ, chosen_store)
     wanted = tuple(map(Role, roles)) or tuple(Role)
-    total = sum(file.size for file in found.files if file.role in wanted and file.stored is not None)
+    files = [file for file in found.files if file.role in wanted]
+    coming = [file for file in files if file.stored is None and file.locations] if fetch else []
+    total = sum(file.size for file in (*coming, *(file for file in files if file.stored is not None)))
     with signals.raising(), counting("checking out", quiet=quiet) as show:
         done = 0
 
@@ -52,6 +62,7 @@ def checkout(  # noqa: PLR0917 - click passes each by name
             done += count
             show(done, total)
 
+        bring = fetching.fetcher(coming, places.cache(os.environ), told=told) if fetch else None
         made = check_out(
             store.layout,
             found,
@@ -59,6 +70,7 @@ def checkout(  # noqa: PLR0917 - click passes each by name
             roles=wanted,
             say=say,
             told=told,
+            fetch=bring,
             known_as=described.digest,
             with_images=images,
         )
