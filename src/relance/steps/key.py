@@ -17,6 +17,7 @@ RECIPE = 1
 Ingredients = Mapping[str, object]
 """What a key is the digest of, by the names of docs/reuse.md: what canonical JSON can say."""
 
+_LARGEST_EXACT_INTEGER = 2**53
 _RUN = "{run}"
 _ANALYSIS = "{analysis}"
 _CALLED = frozenset({"script", "notebook"})
@@ -96,7 +97,9 @@ def ingredients(
         "command": job.command and context_free(job.command, context),
         "code": code,
         "parameters": [
-            [item.name, _told(item.value, context)] for item in job.parameters if not isinstance(item, str)
+            [item.name, _parameter(item.value, job, context)]
+            for item in job.parameters
+            if not isinstance(item, str)
         ],
         "inputs": inputs,
         "outputs": list(job.outputs),
@@ -218,6 +221,29 @@ def _inputs(
             return Unkeyed(f"the content of input {path} is unknown")
         found.append([context_free(path, context), content])
     return found
+
+
+def _parameter(value: object, job: JobRecord, context: KeyContext) -> object:
+    """Return a parameter's value; of what a shell gets only the text counts, which the command holds.
+
+    A capsule's documents write 2.0 as 2: what it knows of such a job shall be found all the same.
+    """
+    told = _told(value, context)
+    return _without_kinds(told) if job.code.kind == "shell" else told
+
+
+def _without_kinds(told: object) -> object:
+    """Return what `_told` returned with whole numbers of one kind, as canonical JSON has them."""
+    match told:
+        case {"float": number}:
+            whole = float(number).is_integer() and abs(float(number)) <= _LARGEST_EXACT_INTEGER
+            return int(float(number)) if whole else told
+        case {"mapping": items}:
+            return {"mapping": {name: _without_kinds(item) for name, item in items.items()}}
+        case list():
+            return [_without_kinds(item) for item in told]
+        case _:
+            return told
 
 
 def _told(value: object, context: KeyContext) -> object:
