@@ -22,7 +22,9 @@ from relance.store.registry.reference import Reference
 from relance.store.registry.session import BREAKS, Access, NotFoundError, Session
 from relance.store.registry.transfer import Tally, Told, in_parallel
 
-_ACCEPT = {"Accept": ", ".join(manifests.KNOWN)}
+ACCEPT = {"Accept": ", ".join(manifests.KNOWN)}
+"""The header with which a manifest is asked for."""
+
 _BLOCK = 1 << 18  # bytes
 _BREAKS = 5  # without a byte in between
 _OK, _PARTIAL, _RANGE = 200, 206, 416
@@ -87,7 +89,7 @@ def resolve(session: Session, reference: Reference) -> tuple[Descriptor, bytes]:
         MissingPartError: the registry does not answer, or refuses.
     """
     url = session.url(f"manifests/{reference.wanted}")
-    data, headers = session.read(url, LARGEST_MANIFEST, headers=_ACCEPT)
+    data, headers = session.read(url, LARGEST_MANIFEST, headers=ACCEPT)
     found = digest.of_bytes(data)
     expected = reference.digest or headers.get("Docker-Content-Digest", found)
     if found != expected:
@@ -109,7 +111,7 @@ def read_manifest(session: Session, wanted: Descriptor) -> bytes:
         MissingPartError: it does not answer, or refuses.
     """
     url = session.url(f"manifests/{wanted.digest}")
-    data, _ = session.read(url, min(wanted.size, LARGEST_MANIFEST), headers=_ACCEPT)
+    data, _ = session.read(url, min(wanted.size, LARGEST_MANIFEST), headers=ACCEPT)
     found = digest.of_bytes(data)
     if found != wanted.digest or len(data) != wanted.size:
         raise _wrong("a manifest", f"{wanted.digest} of {wanted.size} bytes", f"{found} of {len(data)} bytes")
