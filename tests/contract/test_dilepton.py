@@ -104,7 +104,8 @@ def assert_same(plain: Path, contained: Path) -> None:
 def in_apptainer(clone: Callable[[str], Path]) -> Path:
     """The run that the others are compared with."""
     folder = clone("apptainer")
-    done = relance(folder, "run", "--config", "tiny", "--runtime", "apptainer", "--cores", "2", "--json")
+    options = ("--config", "tiny", "--runtime", "apptainer", "--cores", "2", "--json", "--no-reuse")
+    done = relance(folder, "run", *options)
     assert json.loads(done.stdout)["runtime"] == "apptainer"
     return folder
 
@@ -126,7 +127,7 @@ def test_every_runtime_gives_the_same_files(
     if runtime == "docker":
         environment["DOCKER_HOST"] = request.getfixturevalue("docker_host")
         relance(folder, "images", "load", "docker", **environment)
-    options = ("--config", "tiny", "--runtime", runtime, "--cores", "2", "--json")
+    options = ("--config", "tiny", "--runtime", runtime, "--cores", "2", "--json", "--no-reuse")
     done = relance(folder, "run", *options, **environment)
     assert json.loads(done.stdout)["runtime"] == runtime
     if runtime == "plain":
@@ -141,7 +142,7 @@ def test_a_given_hepmc_file_runs_the_path_of_the_signal_alone(in_apptainer: Path
     events = folder / "results/tiny/generation/templates/signal.0.hepmc.gz"
     events.replace(folder / "theirs.hepmc.gz")
     given = ("--config", "tiny", "--set", "signal.hepmc=theirs.hepmc.gz", "--cores", "2", "--json")
-    done = json.loads(relance(folder, "run", *given, "--runtime", "apptainer").stdout)
+    done = json.loads(relance(folder, "run", *given, "--runtime", "apptainer", "--no-reuse").stdout)
     assert done["steps_done"] == 3  # reduce, histogram, fit
     # The reduction's seed follows from the sample, so the same events give the same limit.
     assert observed_limit(folder) == observed_limit(in_apptainer)
@@ -185,6 +186,7 @@ def test_an_ordinary_user_needs_no_privilege(in_apptainer: Path, clone: Callable
         "plain",
         "--cores",
         "2",
+        "--no-reuse",
     )
     call(folder, *unprivileged, *command, HOME=str(folder))
     assert_same(folder, in_apptainer)

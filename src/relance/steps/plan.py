@@ -46,6 +46,8 @@ class Situation:
     """What is known of the outputs of earlier runs; see `relance.steps.ledger`."""
     protected: frozenset[str] = frozenset()
     """Outputs that lie there and can't be written to."""
+    broken: frozenset[str] = frozenset()
+    """Outputs that lie there half-written."""
     known: Mapping[Digest, Entry] = field(default_factory=dict)
     """Entries that count besides those of the store, for this plan alone: what a capsule says of its jobs."""
 
@@ -417,6 +419,8 @@ def _planned(job: _Job, situation: Situation, store: Store) -> PlannedJob:
         if not job.right and _outdated(path, job, situation) and path not in situation.protected
     ]
     restored = {output.path for output in job.restored}
+    # Those of a job that runs are Snakemake's own matter.
+    broken = [path for path in job.outputs if path in situation.broken and job.state is not State.RUN]
     settled: tuple[str, ...] = ()
     if job.touched or job.state is State.RESTORE:
         settled = tuple(path for path in lying if path not in restored and path not in outdated)
@@ -427,7 +431,7 @@ def _planned(job: _Job, situation: Situation, store: Store) -> PlannedJob:
         job.key,
         job.entry,
         job.restored,
-        tuple(path for path in outdated if path not in restored),
+        (*(path for path in (*outdated, *broken) if path not in restored),),
         settled,
         job.outputs if (job.asked.pending or job.restored) and job.state is not State.RUN else (),
         job.unsure,

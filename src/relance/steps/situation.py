@@ -93,6 +93,12 @@ def read(place: Place, runner: Runner, effects: Effects) -> Situation:
         digests,
         ledger.read(analysis),
         frozenset(path for path in lying if not (analysis / path).stat().st_mode & 0o222),
+        frozenset(
+            path
+            for job in record.jobs
+            for path in job.outputs
+            if notes.incomplete(analysis, path) and (analysis / path).exists()
+        ),
     )
 
 
