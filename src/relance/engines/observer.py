@@ -19,6 +19,8 @@ import sys
 from typing import Any
 
 _SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/ld.so", "/usr/share/zoneinfo/", "/usr/share/locale/")
+_PROGRAMS = ("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/")
+"""Folders of what is started and not read: the shell of every job, and what `_BEYOND` tells."""
 _SYSTEM_FILES = frozenset(
     ("/etc/localtime", "/etc/timezone", "/etc/os-release", "/usr/lib/os-release", "/etc/mime.types")
 )
@@ -85,7 +87,7 @@ class Observer:
                 continue
             root = next((root for root in roots if path.startswith(root)), None)
             if root is None:
-                if not (path in _SYSTEM_FILES or path.startswith(_SYSTEM)):
+                if not (path in _SYSTEM_FILES or path.startswith((*_SYSTEM, *_PROGRAMS))):
                     outside.add(path)
             elif not _OWN_FOLDERS & set(path[len(root) :].split("/")[:-1]):
                 inside.add(path[len(root) :])

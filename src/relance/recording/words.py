@@ -15,6 +15,7 @@ _PIECE = re.compile(r"[^\s'\"`$(){}\[\]<>|;&,=:!?*#\\]+")
 _ENTERED = re.compile(r"(?:\bcd|\bpushd|\s-C|--directory)[\s=]+([^\s;&|'\"]+)")
 _ONLY_ENTERED = re.compile(r"\b(?:cd|pushd)\s+[^\s;&|'\"*]+(?=\s*(?:;|&|\||\)|\n))")
 _SEARCH = re.compile(r"\bPYTHONPATH=['\"]?([^\s;&|'\"]+)")
+_EXPANDED = re.compile(r"(?:\$\w+|[})`])['\"]?/" + f"({_PIECE.pattern})")  # as in $(dirname "$0")/common.sh
 _LONG = 20_000  # characters; a longer text is no command, and the shell's quoting is slow to undo
 _MODULE = re.compile(r"\s-m\s+([A-Za-z_][\w.]*)")
 _MAKE = re.compile(r"(?:^|[\s;&|])(?:make|gmake)(?:\s|$)")
@@ -73,6 +74,7 @@ def _words(text: str) -> Iterator[str]:
     except ValueError:
         quoted = []
     yield from (word for word in quoted if " " in word and "\n" not in word)  # paths with spaces in them
+    yield from _EXPANDED.findall(text)
     for piece in _PIECE.findall(text):
         yield piece
         if piece.startswith("-") and len(piece) > 2:  # as in -Iinclude

@@ -176,6 +176,21 @@ def test_sources_of_other_languages_are_followed(tmp_path: Path) -> None:
     assert reached(tmp_path, files, "make all") == {"Makefile", "common.mk"}
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        "${0%/*}/lines.sh",
+        '"$(dirname "$0")"/lines.sh',
+        "$(dirname $0)/lines.sh",
+        "$HERE/lines.sh",
+        "`pwd`/lines.sh",
+    ],
+)
+def test_a_script_beside_the_script_is_followed(named: str, tmp_path: Path) -> None:
+    files = {"scripts/count.sh": f"source {named}\n", "scripts/lines.sh": "", "scripts/other.sh": ""}
+    assert reached(tmp_path, files, "bash scripts/count.sh") == {"scripts/count.sh", "scripts/lines.sh"}
+
+
 def test_relative_imports_are_followed(tmp_path: Path) -> None:
     files = {
         "scripts/run.py": "from pack.inner import a",
