@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -20,6 +20,7 @@ from tests.contract.conftest import ANALYSES, Relance, say
 from relance.engines import isolated, leavings
 from relance.engines.base import Watch
 from relance.engines.isolated import IsolatedEngine
+from relance.engines.sandbox import BubblewrapSandbox
 from relance.errors import MissingPartError
 from relance.model import Digest, ImageRef, RunRequest, RunResult, RunStatus, RuntimeKind
 
@@ -185,13 +186,25 @@ def test_a_hostile_workflow_finds_nothing_of_the_machine(
     tmp_path: Path,
     kind: RuntimeKind,
 ) -> None:
+    attack(bench("hostile", kind), listening, tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed; others are tested")
+def test_a_hostile_workflow_finds_nothing_from_within_bubblewrap(
+    bench: Callable[[str, RuntimeKind], Bench], listening: dict[str, object], tmp_path: Path
+) -> None:
+    hostile = bench("hostile", RuntimeKind.APPTAINER)
+    engine = replace(hostile.engine, sandbox=BubblewrapSandbox())
+    attack(replace(hostile, engine=engine), listening, tmp_path)
+
+
+def attack(hostile: Bench, listening: dict[str, object], tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     secret = home / "token"
     secret.write_text(TOKEN)
     target = tmp_path / "precious.txt"
     target.write_text("untouched")
-    hostile = bench("hostile", kind)
     with (
         subprocess.Popen(["sleep", MARKER]) as stranger,
         socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server,

@@ -39,8 +39,8 @@ _CLIENT_VARIABLES = frozenset(
     )
 )
 
-# Apptainer leaves these of the kernel writable for root even where it has no capability left.
-_KERNEL_FOLDERS = ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs")
+# Apptainer and bubblewrap leave these of the kernel writable for root, even without any capability.
+_KERNEL_FOLDERS = ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi")
 _KERNEL_FILES = ("/proc/sysrq-trigger", "/proc/mtrr", "/proc/keys", "/proc/timer_list", "/proc/kcore")
 
 
@@ -218,18 +218,20 @@ class BubblewrapSandbox:
     def command(self, call: Enclosed) -> list[str]:
         """Return the command line of `bwrap`."""
         line = ["bwrap", "--unshare-all", "--die-with-parent", "--clearenv", "--cap-drop", "ALL"]
-        line += ["--ro-bind", str(call.scratch / "root"), "/", "--proc", "/proc", "--dev", "/dev"]
+        line += ["--proc", "/proc", "--dev", "/dev"]
+        for source, target in _kernel():
+            line += ["--ro-bind", source, target]
+        for name, target in roots.links().items():
+            line += ["--symlink", target, f"/{name}"]
+        users = call.scratch / "root" / "etc"
         own = (
             Mount(call.scratch / "home", Path(roots.HOME), writable=True),
             Mount(call.scratch / "tmp", Path(roots.TEMPORARY), writable=True),
+            *(Mount(users / name, Path("/etc", name)) for name in ("passwd", "group")),
         )
-        # A mount point can't be made in a root that is read-only: each lies on a file system in memory.
-        tops = dict.fromkeys(f"/{mount.target.parts[1]}" for mount in call.mounts)
-        for top in tops:
-            if not any(str(mount.target) == top for mount in call.mounts) and top not in {"/tmp", "/home"}:  # noqa: S108
-                line += ["--tmpfs", top]
         for mount in (*own, *call.mounts):
             line += ["--bind" if mount.writable else "--ro-bind", str(mount.source), str(mount.target)]
+        line += ["--remount-ro", "/"]
         return [*line, "--chdir", str(call.folder), "--", *_inner(call)]
 
     def removal(self, name: str) -> list[str] | None:  # noqa: ARG002 - the protocol's signature
@@ -263,13 +265,15 @@ class Unconfined:
 def hardening() -> list[str]:
     """Return the options of `apptainer exec` that leave root no more rights than anybody else has."""
     options = ["--no-privs", "--no-mount", "sys"]
-    for path in _KERNEL_FOLDERS:
-        if Path(path).exists():
-            options += ["--bind", f"{path}:{path}:ro"]
-    for path in _KERNEL_FILES:
-        if Path(path).exists():
-            options += ["--bind", f"/dev/null:{path}"]
+    for source, target in _kernel():
+        options += ["--bind", f"{source}:{target}:ro"]
     return options
+
+
+def _kernel() -> Iterator[tuple[str, str]]:
+    """Yield what is shown, read-only, for the kernel files that root could write to: source, target."""
+    yield from ((path, path) for path in _KERNEL_FOLDERS if Path(path).exists())
+    yield from (("/dev/null", path) for path in _KERNEL_FILES if Path(path).exists())
 
 
 def hardened_options(kind: RuntimeKind) -> list[str]:
@@ -328,7 +332,7 @@ def _candidates(
     engines.sort(key=lambda kind: kind is not preferred)
     for kind in engines:
         yield kind.value, lambda kind=kind: _engine(kind, runtime(kind), outer)  # type: ignore[misc]
-    yield "bubblewrap", lambda: BubblewrapSandbox() if shutil.which("bwrap") else None
+    yield "bubblewrap", lambda: BubblewrapSandbox() if shutil.which("bwrap", path=outer.get("PATH")) else None
 
 
 def _engine(kind: RuntimeKind, found: Runtime | None, outer: Mapping[str, str]) -> Sandbox | None:

@@ -239,7 +239,11 @@ def ask(settings: Settings, call: Call) -> int:
     fields = [call.folder or os.getcwd(), image_target(settings, call.image), *call.binds, "", *call.command]
     message = b"\0".join(map(os.fsencode, fields))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.connect(settings.single["socket"])
+        folder, name = os.path.split(settings.single["socket"])
+        # The path of a socket may have 107 bytes; that of a folder's descriptor is short.
+        descriptor = os.open(folder, os.O_RDONLY)
+        connection.connect(f"/proc/self/fd/{descriptor}/{name}")
+        os.close(descriptor)
         connection.sendall(len(message).to_bytes(4, "big") + message)
         with connection.makefile("rb") as stream:
             while True:
