@@ -20,6 +20,7 @@ from relance.errors import ExitCode, InputError
 from relance.model import RuntimeKind
 
 if TYPE_CHECKING:
+    from relance.capsule.model import CapsuleFile
     from relance.engines.base import Watch
     from relance.rerun.execution import Settings
     from relance.store.layout import Descriptor
@@ -39,6 +40,7 @@ _LONGEST_COMMENT = 10_000
               help="Most processor cores to use at once.")  # fmt: skip
 @click.option("--keep", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
               help="Run it in this new folder, and keep that.")  # fmt: skip
+@click.option("--fetch", is_flag=True, help="Bring inputs that are kept by reference, by the network, first.")
 @click.option("--trust", is_flag=True, help="Run the capsule's Snakefile without a sandbox, as your own.")
 @click.option("--report/--no-report", default=None,
               help="Keep the report in the store, beside the capsule (default: of reruns).")  # fmt: skip
@@ -52,6 +54,7 @@ def verify(  # noqa: PLR0917 - click passes each by name
     runtime: str | None,
     cores: int | None,
     keep: Path | None,
+    fetch: bool,
     trust: bool,
     report: bool | None,
     chosen_store: Path | None,
@@ -88,7 +91,8 @@ def verify(  # noqa: PLR0917 - click passes each by name
         store, described = _found(capsule, chosen_store)
         again = None
         if rerun:
-            request = Request(folder, _settings(runtime, usable, say, trusted=trust), case, usable)
+            chosen = _settings(runtime, usable, say, trusted=trust)
+            request = Request(folder, chosen, case, usable, _fetched if fetch else None)
             again = verifying.Rerun(request, Effects(_watching(usable, say, quiet=quiet), say))
         with counting("reading", quiet=quiet) as told:
             made = verifying.verify(store, described, again, told=told)
@@ -182,6 +186,19 @@ def _settings(runtime: str | None, cores: int, say: Callable[[str], None], *, tr
         cache=places.cache(os.environ),
         say=say,
     )
+
+
+def _fetched(file: CapsuleFile, path: Path) -> bool:
+    """Bring an input that is kept by reference to its path; return whether it has a location at all."""
+    from relance.specification.model import ExternalData
+    from relance.store import assets
+
+    if not file.locations:
+        return False
+    digits = file.digest.removeprefix("sha256:")
+    data = ExternalData(path.name, file.size, digits, file.locations, file.adler32)
+    assets.fetch(data, path.parent)
+    return True
 
 
 def _as_json(report: Report) -> str:

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from relance import digest, document
 from relance.capsule import results as captured_results
+from relance.capsule.checkout import Fetch
 from relance.capsule.model import Capsule, CapsuleFile, Role
 from relance.compare import folders
 from relance.compare.folders import Pair
 from relance.compare.model import Comparison, Tier
 from relance.engines.base import Watch
 from relance.errors import InputError
-from relance.model import UNKNOWN, Digest, FileDigest, RunRecord, RunStatus
+from relance.model import Digest, RunRecord, RunStatus
 from relance.rerun import execution, folder
 from relance.rerun.execution import Rerun, Settings
 from relance.rerun.folder import Work
@@ -46,6 +47,8 @@ class Request:
     """A validation case of the specification; None: the captured run."""
     jobs: int = 1
     """Products that are compared at once."""
+    fetch: Fetch | None = None
+    """Brings inputs that are kept by reference, before anything runs; None: nothing is fetched."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,10 @@ def reproduce(store: Store, capsule: Capsule, request: Request, effects: Effects
     """
     case = None if request.case is None else _case(capsule, request.case)
     not_closed = open_ends(capsule)
-    lacking = [file.path for file in capsule.files if _lacks(file)]
-    if lacking:
-        return Reproduction(
-            Verdict.NOT_CLOSED,
-            not_closed=not_closed,
-            message=f"it can't be run without {', '.join(lacking[:9])}",
-        )
-    work = folder.prepare(store, capsule, request.folder, effects.say)
+    work = folder.prepare(store, capsule, request.folder, effects.say, fetch=request.fetch)
+    if work.missing:
+        lacking = ", ".join(file.path for file in work.missing[:9])
+        return Reproduction(Verdict.NOT_CLOSED, not_closed=not_closed, message=f"it needs {lacking} to run")
     settings = request.settings
     if case is not None:
         settings = replace(settings, values=_case_values(work, case))
@@ -95,16 +94,17 @@ def reproduce(store: Store, capsule: Capsule, request: Request, effects: Effects
         rerun = execution.run(work, settings, watch)
     if rerun.result.status is RunStatus.INTERRUPTED:
         raise KeyboardInterrupt
+    configuration = _configuration(capsule, settings)
     machine = Machine.of(rerun.record.run) if rerun.record is not None else None
     if rerun.result.status is not RunStatus.OK or rerun.record is None:
         verdict = Verdict.NOT_CLOSED if not_closed else Verdict.FAILED
         return Reproduction(verdict, machine, not_closed=not_closed, message=_why(rerun))
     if case is not None:
-        found = _of_case(work, case, _configuration(rerun.record))
+        found = _of_case(work, case, configuration)
         verdict = Verdict.WITHIN if all(result.agrees for result in found) else Verdict.DIFFERS
         return Reproduction(verdict, machine, results=found, not_closed=not_closed)
-    compared = _compared(store.layout, work, rerun.record, request.jobs, effects)
-    found = _of_run(store.layout, work, _configuration(rerun.record))
+    compared = _compared(work, rerun.record, configuration, request.jobs, effects)
+    found = _of_run(store.layout, work, configuration)
     products = agreement.by_results(capsule, compared, found)
     return Reproduction(agreement.verdict(products, found), machine, products, found, not_closed)
 
@@ -122,10 +122,6 @@ def open_ends(capsule: Capsule) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*capsule.not_closed, *outside, *files]))
 
 
-def _lacks(file: CapsuleFile) -> bool:
-    return file.role in {Role.SOURCE, Role.INPUT} and file.stored is None and not file.locations
-
-
 def _where(file: CapsuleFile) -> str:
     return f"kept at {', '.join(file.locations)}" if file.locations else "kept nowhere that is known"
 
@@ -135,9 +131,9 @@ def _why(rerun: Rerun) -> str:
     return f"{rerun.result.message} ({steps})" if steps else rerun.result.message
 
 
-def _configuration(record: RunRecord) -> Mapping[str, object]:
-    found = record.run.configuration
-    return found if found != UNKNOWN and isinstance(found, Mapping) else {}
+def _configuration(capsule: Capsule, settings: Settings) -> Mapping[str, object]:
+    """Return the configuration that was asked for: what a workflow says of its own is not believed."""
+    return _merged(captured_results.configuration(capsule), settings.values)
 
 
 def _case(capsule: Capsule, name: str) -> Case:
@@ -196,18 +192,16 @@ def _of_run(layout: Layout, work: Work, configuration: Mapping[str, object]) -> 
 
 
 def _compared(
-    layout: Layout, work: Work, record: RunRecord, jobs: int, effects: Effects
+    work: Work, record: RunRecord, configuration: Mapping[str, object], jobs: int, effects: Effects
 ) -> tuple[ReportedProduct, ...]:
     """Compare what the capsule holds by content, what it only knows by digest."""
     capsule = work.capsule
-    made = {file.path: file for file in record.files}
-    configuration = _configuration(record)
     tolerances = tuple(_placed(capsule.specification.products.tolerances, configuration))
     found: dict[str, ReportedProduct] = {}
     by_content: list[CapsuleFile] = []
     products = [file for file in capsule.files if file.role is Role.PRODUCT]
     for file in products:
-        now = _digest(work.analysis, file.path, made.get(file.path))
+        now = _digest(work.analysis, file.path)
         quick = _quick(file, now)
         if quick is not None:
             found[file.path] = quick
@@ -218,11 +212,11 @@ def _compared(
         for number, file in enumerate(by_content):
             reference = Path(scratch) / str(number)
             if file.stored is not None:
-                content.restore(layout, file.stored, reference)
+                content.restore(work.store.layout, file.stored, reference)
             rules = folders.rules_for(file.path, tolerances)
             given.append(Pair(file.path, reference, work.analysis / file.path, rules))
         for file, comparison in zip(by_content, folders.compare(given, jobs, effects.compared), strict=True):
-            found[file.path] = _reported(file, comparison, _digest(work.analysis, file.path, None))
+            found[file.path] = _reported(file, comparison, _digest(work.analysis, file.path))
     for path in _extra(work, record, {file.path for file in capsule.files}):
         found[path] = ReportedProduct(path, Tier.EXTRA)
     return tuple(found[path] for path in sorted(found))
@@ -243,7 +237,7 @@ def _quick(file: CapsuleFile, now: Digest | str) -> ReportedProduct | None:
     return None
 
 
-def _digest(analysis: Path, path: str, recorded: FileDigest | None) -> Digest | str:
+def _digest(analysis: Path, path: str) -> Digest | str:
     """Return the digest of a product in the work folder, or what is there instead, in words.
 
     Links are not followed: what ran may have made one that leads anywhere.
@@ -254,8 +248,6 @@ def _digest(analysis: Path, path: str, recorded: FileDigest | None) -> Digest | 
         try:
             mode = place.lstat().st_mode
         except OSError:
-            if recorded is not None and recorded.kind == "gone" and recorded.digest != UNKNOWN:
-                return recorded.digest  # a temporary file, hashed before Snakemake removed it
             return "nothing"
         if stat.S_ISLNK(mode):
             return "behind a link"
