@@ -1,14 +1,20 @@
-"""Snakemake report plugin that writes the graph of jobs with what a run's events lack.
+"""Snakemake report plugin that captures the last run as a capsule, or writes the graph of its jobs.
 
+    snakemake --reporter relance …
+    snakemake --reporter relance --report-relance-name mine:2 --report-relance-specification FILE …
     snakemake --reporter relance --report-relance-outfile graph.json …
 
-Nothing runs. All that relance reads of Snakemake's jobs beyond its declared interfaces is read here.
+The first two are `relance capture` in the working folder; the last writes the jobs with what a run's events
+lack, for relance itself. Nothing runs. All that relance reads of Snakemake's jobs beyond its declared
+interfaces is read here.
 """
 
 import json
 import math
 import os
-from collections.abc import Mapping
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -26,19 +32,44 @@ class ReportSettings(ReportSettingsBase):  # type: ignore[misc]
 
     # Snakemake reads the annotation itself and knows only this form of it.
     outfile: Optional[Path] = field(  # noqa: UP045
-        default=None, metadata={"help": "File that the graph is written to, as JSON", "required": True}
+        default=None,
+        metadata={"help": "File that the graph is written to, as JSON; nothing is captured then"},
+    )
+    name: Optional[str] = field(  # noqa: UP045
+        default=None, metadata={"help": "What the capsule is called, or a FILE.tar to write it to as well"}
+    )
+    specification: Optional[Path] = field(  # noqa: UP045
+        default=None, metadata={"help": "The specification, if there are several in the folder 'specs'"}
     )
 
 
 class Reporter(ReporterBase):  # type: ignore[misc]
-    """Writes every job of the graph, in an order that depends on nothing but the jobs."""
+    """Captures the run of the working folder, or writes the graph of its jobs."""
 
     def render(self) -> None:
-        """Write the file, whole or not at all."""
+        """Do what the settings ask for.
+
+        Raises:
+            WorkflowError: the run can't be captured; the message says why.
+        """
         outfile = getattr(self.settings, "outfile", None)
-        if outfile is None:
-            raise WorkflowError("report plugin relance: --report-relance-outfile FILE is missing")
-        write_graph(self.dag.workflow, outfile, {})
+        if outfile is not None:
+            write_graph(self.dag.workflow, outfile, {})
+            return
+        name = getattr(self.settings, "name", None)
+        specification = getattr(self.settings, "specification", None)
+        _capture(
+            [*(("-o", name) if name else ()), *(("--spec", str(specification)) if specification else ())]
+        )
+
+
+def _capture(options: Sequence[str]) -> None:
+    """Call `relance capture`, in a process of its own: Snakemake has a lock and handlers of signals here."""
+    command = [sys.executable, "-m", "relance", "capture", *options]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        raise WorkflowError(done.stderr.strip())
+    sys.stderr.write(done.stderr + done.stdout)
 
 
 def write_graph(workflow: Any, outfile: str | Path, observed: Mapping[str, Any]) -> None:
