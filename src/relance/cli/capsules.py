@@ -1,4 +1,4 @@
-"""The capsule that a command line names: in the store, in a tar file, in an OCI layout."""
+"""The capsule that a command line names: in the store, in a tar file, in an OCI layout, in a registry."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from pathlib import Path
 from relance.capsule import archive, reading, sources
 from relance.capsule.blobs import Blobs
 from relance.capsule.model import Capsule
-from relance.cli import places
+from relance.cli import places, registries
 from relance.errors import InputError
 from relance.store.layout import Descriptor, Layout
+from relance.store.registry import pulling
+from relance.store.registry.blobs import RemoteBlobs
+from relance.store.registry.reference import Reference
+from relance.store.registry.session import Session
 from relance.store.store import Store
 
 HELP = (
-    "CAPSULE is a name or digest in the store, a .tar file, or the folder of an OCI layout (DIR or DIR:NAME)."
+    "CAPSULE is a name or digest in the store, a .tar file, the folder of an OCI layout (DIR or DIR:NAME), "
+    "or HOST/REPOSITORY:TAG or @sha256:… in a registry."
 )
 
 
@@ -38,11 +43,13 @@ def opened(
 
     Raises:
         InputError: there is none, more than one, or it is broken or hostile.
+        MissingPartError: a registry does not answer, or refuses.
     """
     store = Store(places.store(environment, chosen))
     place = _place(store, text)
     if place is None:
-        described = _in_store(store, text)
+        reference = _in_registry(text)
+        described = _in_store(store, text) if reference is None else _pulled(store, reference, environment)
         return store, described, reading.read(store.layout, described)
     path, name = place
     with store.writing(), sources.opened(path) as source:
@@ -56,9 +63,17 @@ def looked_at(text: str, environment: Mapping[str, str], chosen: Path | None = N
 
     Raises:
         InputError: there is none, more than one, or it is broken or hostile.
+        MissingPartError: a registry does not answer, or refuses.
     """
     store = Store(places.store(environment, chosen))
     place = _place(store, text)
+    reference = _in_registry(text) if place is None else None
+    if reference is not None:
+        with Session(reference, registries.access(environment, reference.host, None)) as session:
+            described, _ = pulling.resolve(session, reference)
+            remote = RemoteBlobs(session)
+            yield Found(remote, described, reading.read(remote, described), None)
+        return
     if place is None:
         described = _in_store(store, text)
         layout = store.layout
@@ -77,6 +92,25 @@ def file_or_layout(text: str) -> tuple[Path, str | None] | None:
         if path and (Path(path).is_file() or (Path(path) / "oci-layout").is_file()):
             return Path(path), within
     return None
+
+
+def _in_registry(text: str) -> Reference | None:
+    """Return the reference that is meant; None for what no registry has, such as the name of a capsule."""
+    try:
+        return Reference.parse(text)
+    except InputError:
+        return None
+
+
+def _pulled(store: Store, reference: Reference, environment: Mapping[str, str]) -> Descriptor:
+    """Bring a capsule of a registry into the store, once everything that tells of it was read."""
+    access = registries.access(environment, reference.host, None)
+    with Session(reference, access) as session:
+        described, _ = pulling.resolve(session, reference)
+        reading.read(RemoteBlobs(session), described)
+    pinned = Reference(reference.host, reference.repository, described.digest)
+    with store.writing():
+        return pulling.pull(store.layout, pinned, access).manifest
 
 
 def _in_store(store: Store, text: str) -> Descriptor:

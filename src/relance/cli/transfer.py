@@ -17,8 +17,9 @@ from relance.model import Digest
 from relance.store import manifests
 from relance.store.layout import LARGEST_MANIFEST, Descriptor, Layout
 from relance.store.registry import pulling, pushing, referrers
+from relance.store.registry.blobs import RemoteBlobs
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import Access
+from relance.store.registry.session import Access, Session
 from relance.store.registry.transfer import Moved, Told
 from relance.store.store import Store
 
@@ -125,7 +126,8 @@ def pull(  # noqa: PLR0917 - click passes each by name
     store = Store(places.store(os.environ, chosen_store))
     with signals.raising(), store.writing(), counting("pulling", quiet=quiet) as show:
         layout = store.layout
-        got = pulling.pull(layout, source, access, threads=threads, told=_shown(show))
+        pinned = _checked(source, access)
+        got = pulling.pull(layout, pinned, access, threads=threads, told=_shown(show))
         named = keep(layout, got.manifest, got.reference, name)
         about = _reports(layout, got.reference, access, threads) if with_reports else ()
     if as_json:
@@ -150,6 +152,19 @@ def found(layout: Layout, text: str) -> Descriptor:
         if other is None:
             raise
         return other
+
+
+def _checked(reference: Reference, access: Access) -> Reference:
+    """Return what a reference means now; of a capsule, everything that tells of it is read first.
+
+    Raises:
+        InputError: it is a capsule, and broken or hostile.
+    """
+    with Session(reference, access) as session:
+        root, _ = pulling.resolve(session, reference)
+        if root.artifact_type == oci.CAPSULE_TYPE:
+            reading.read(RemoteBlobs(session), root)
+    return Reference(reference.host, reference.repository, root.digest, reference.tag)
 
 
 def keep(layout: Layout, manifest: Descriptor, reference: Reference, name: str | None) -> str:

@@ -43,6 +43,7 @@ class Behaviour:
     busy: int = 0
     retry_after: str = "7"
     ranges: bool = True
+    pieces: bool = True
     referrers: bool = False
     filters: bool = False
     says_digest: str = ""
@@ -252,7 +253,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404, "BLOB_UPLOAD_UNKNOWN")
             return
         there = {"Location": f"/v2/{repository}/blobs/uploads/{name}?_state=s{name}"}
-        if self.command == "PATCH":
+        if self.command == "PATCH" and not self.registry.behaviour.pieces:
+            self._refuse(405, "UNSUPPORTED")
+        elif self.command == "PATCH":
             first = int(self.headers["Content-Range"].partition("-")[0])
             if first != len(kept):
                 self._answer(416, {**there, "Range": f"0-{len(kept) - 1}"})

@@ -250,6 +250,16 @@ def test_a_registry_that_breaks_every_upload_is_given_up(layout, monkeypatch):
         assert server.manifests == {}
 
 
+def test_a_registry_that_takes_no_pieces_gets_the_blob_at_once(layout, monkeypatch):
+    monkeypatch.setattr(upload, "CHUNK", 100_000)
+    data = b"z" * 400_000
+    root = artifact(layout, data)
+    with serving(Behaviour(pieces=False)) as server:
+        pushing.push(layout, root, at(server), access())
+        assert server.blobs["group/thing", digest.of_bytes(data)] == data
+        assert len(server.calls("PATCH")) == 1
+
+
 def test_a_busy_registry_is_waited_for_as_long_as_it_asks(layout):
     root = artifact(layout, b"data")
     with serving(Behaviour(busy=2)) as server:

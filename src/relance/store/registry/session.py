@@ -43,8 +43,16 @@ class BrokenError(MissingPartError):
     """The connection broke, or the registry was too busy for too long."""
 
 
-class NotFoundError(MissingPartError):
+class RefusedError(MissingPartError):
+    """The registry answers, and won't; `status` is that of HTTP."""
+
+    status = 0
+
+
+class NotFoundError(RefusedError):
     """The registry has no such thing."""
+
+    status = 404
 
 
 @dataclass(frozen=True)
@@ -278,10 +286,11 @@ class Session:
         words = "".join(letter for letter in words if letter.isprintable()).strip()[:200]
         return f"HTTP status {answer.status_code}{f' ({words})' if words else ''}"
 
-    def _refused(self, status: int, said: str) -> MissingPartError:
+    def _refused(self, status: int, said: str) -> RefusedError:
         if status == requests.codes.not_found:
             return NotFoundError(*self._told(), **self._parts(said))
-        error = self.refusal(said)
+        error = RefusedError(*self._told(), **self._parts(said))
+        error.status = status
         if status in {401, 403}:
             error.next_step = (
                 f"log in with 'podman login {self.reference.host}', or set RELANCE_REGISTRY_USER and "

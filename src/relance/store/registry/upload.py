@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from relance.store.layout import Descriptor, Layout
-from relance.store.registry.session import BrokenError, NotFoundError, Session
+from relance.store.registry.session import BrokenError, NotFoundError, RefusedError, Session
 from relance.store.registry.transfer import Tally
 
 CHUNK = 32 << 20
@@ -16,6 +16,7 @@ CHUNK = 32 << 20
 
 _BREAKS = 5
 _BINARY = {"Content-Type": "application/octet-stream"}
+_NO_PIECES = frozenset({400, 405, 411, 413, 415, 501})
 _MADE, _TAKEN, _NOTHING, _RANGE = 201, 202, 204, 416
 
 
@@ -29,6 +30,8 @@ class Upload:
         self._tally = tally
         self._place = ""
         self._sent = 0
+        self._chunk = CHUNK
+        self._whole = False  # once the registry took no piece
 
     def run(self) -> None:
         """Send the blob.
@@ -53,6 +56,11 @@ class Upload:
                     raise
                 self._session.pause(2.0 ** (breaks - 1))
                 self._find_place(again=isinstance(error, NotFoundError))
+            except RefusedError as error:
+                if self._sent or self._whole or error.status not in _NO_PIECES:
+                    raise
+                self._whole = True
+                self._begin()
             else:
                 return
 
@@ -62,6 +70,8 @@ class Upload:
             self._place = self._session.following(answer)
             least = answer.headers.get("OCI-Chunk-Min-Length", "")
             self._chunk = max(CHUNK, int(least) if least.isascii() and least.isdecimal() else 0)
+        if self._whole:
+            self._chunk = self._blob.size
 
     def _go_on(self) -> None:
         size = self._blob.size

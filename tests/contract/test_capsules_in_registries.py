@@ -1,0 +1,113 @@
+"""A capsule in a registry: pushed, looked at there, pulled under its own name; broken ones are refused."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests import capsules
+
+from relance.capsule import oci, reading, writing
+from relance.capsule.model import Capsule
+from relance.store.layout import INDEX_TYPE, Descriptor
+from relance.store.registry import pushing
+from relance.store.registry.reference import Reference
+from relance.store.registry.session import Access
+from relance.store.store import Store
+
+from .registry_server import running
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running(tmp_path_factory.mktemp("registry")) as found:
+        yield found
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def capsule(store: Store) -> Capsule:
+    found = capsules.small(store.layout, image=capsules.toy_image(store.layout))
+    writing.write(store.layout, found, name="counting")
+    return found
+
+
+def relance(store: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "relance", *map(str, arguments)],
+        env={**os.environ, "RELANCE_STORE": str(store)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def good(done: "subprocess.CompletedProcess[str]") -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_capsule_keeps_digest_and_name_through_a_registry(host, store, capsule, tmp_path):
+    digest = reading.find(store.layout, "counting").digest
+    reference = f"{host}/group/counting:1.0"
+    good(relance(store.folder, "push", "counting", reference))
+    yours = Store(tmp_path / "yours")
+    said = json.loads(good(relance(yours.folder, "pull", reference, "--json")))
+    assert (said["digest"], said["name"]) == (digest, "capsule/counting:1.0")
+    assert reading.read(yours.layout, reading.find(yours.layout, "counting")) == capsule
+    assert good(relance(yours.folder, "store", "fsck")) is not None
+    good(relance(yours.folder, "pull", reference, "--name", "mine"))
+    assert reading.find(yours.layout, "mine:1.0").digest == digest
+
+
+def test_a_capsule_is_looked_at_in_its_registry_and_nothing_is_copied(host, store, capsule, tmp_path):
+    reference = f"{host}/group/looked:1.0"
+    good(relance(store.folder, "push", "counting", reference))
+    empty = tmp_path / "empty"
+    there = json.loads(good(relance(empty, "inspect", reference, "--json")))
+    here = json.loads(good(relance(store.folder, "inspect", "counting", "--json")))
+    assert there == here
+    assert not empty.exists()
+    assert relance(store.folder, "diff", "counting", reference).returncode == 0
+
+
+def test_a_capsule_is_checked_out_from_its_registry(host, store, capsule, tmp_path):
+    reference = f"{host}/group/checked:1.0"
+    good(relance(store.folder, "push", "counting", reference))
+    good(relance(tmp_path / "yours", "checkout", reference, tmp_path / "there"))
+    good(relance(store.folder, "checkout", "counting", tmp_path / "here"))
+    files = sorted(path.relative_to(tmp_path / "here") for path in (tmp_path / "here").rglob("*"))
+    assert files == sorted(path.relative_to(tmp_path / "there") for path in (tmp_path / "there").rglob("*"))
+    assert files
+
+
+def test_what_only_says_that_it_is_a_capsule_is_refused_before_its_content_is_pulled(host, store, tmp_path):
+    layout = store.layout
+    value = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "artifactType": oci.CAPSULE_TYPE, "manifests": []}
+    added = layout.add_json(value, INDEX_TYPE)
+    root = Descriptor(INDEX_TYPE, added.digest, added.size)
+    pushing.push(layout, root, Reference.parse(f"{host}/group/false:1"), Access())
+    for command in ("pull", "inspect", "checkout"):
+        more = (tmp_path / "there",) if command == "checkout" else ()
+        done = relance(tmp_path / "yours", command, f"{host}/group/false:1", *more)
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert Store(tmp_path / "yours").layout.names() == {}
+    assert list(Store(tmp_path / "yours").layout.blobs()) == []
+
+
+def test_a_name_that_means_another_capsule_is_not_taken_from_it(host, store, capsule, tmp_path):
+    reference = f"{host}/group/named:1.0"
+    good(relance(store.folder, "push", "counting", reference))
+    yours = Store(tmp_path / "yours")
+    other = capsules.small(yours.layout)
+    writing.write(yours.layout, other, name="counting")
+    refused = relance(yours.folder, "pull", reference)
+    assert (refused.returncode, "--name" in refused.stderr) == (2, True)
+    assert reading.read(yours.layout, reading.find(yours.layout, "counting")) == other
