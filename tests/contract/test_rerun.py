@@ -14,9 +14,12 @@ from relance.digest import of_bytes
 from relance.engines.base import Watch
 from relance.errors import AnalysisError, InputError
 from relance.model import RunStatus, RuntimeKind
+from relance.recording.build import Effects
 from relance.rerun import execution, folder
 from relance.rerun.execution import Settings
 from relance.rerun.folder import Work
+from relance.steps import situation
+from relance.steps.situation import Place, Runner
 from relance.store.store import Store
 
 pytestmark = pytest.mark.container
@@ -192,3 +195,39 @@ def test_runtime_images_are_made_once(
     (image,) = engine.images
     assert image.runtime_path is not None
     assert image.runtime_path.is_relative_to(store.runtime)
+
+
+@pytest.mark.parametrize("named", ["log", "output"])
+def test_a_job_that_says_it_writes_elsewhere_is_refused_before_anything_is_read(
+    work: Work, tmp_path: Path, named: str
+) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("a secret")
+    snakefile = work.analysis / "Snakefile"
+    old = '"logs/sum.log"' if named == "log" else '"results/{s}.count"\n    container'
+    new = (
+        repr(str(secret))
+        if named == "log"
+        else f'"results/{{s}}.count", {str(secret) + "-{s}"!r}\n    container'
+    )
+    assert old in snakefile.read_text()
+    snakefile.write_text(snakefile.read_text().replace(old, new, 1))
+    with pytest.raises(InputError, match="can't be run in a folder of its own"):
+        execution.graph(work, settings())
+    assert secret.read_text() == "a secret"
+
+
+def test_files_that_a_graph_names_elsewhere_are_not_hashed(work: Work, tmp_path: Path) -> None:
+    endless = "/dev/zero"
+    snakefile = work.analysis / "Snakefile"
+    snakefile.write_text(snakefile.read_text().replace('f"data/{wildcards.s}.txt"', repr(endless)))
+    engine = execution.engine(work, settings())
+    graph = execution.graph(work, settings(), engine)
+    place = Place(work.analysis, execution.reading(work), graph, work.lies)
+    found = situation.read(
+        place,
+        Runner(engine.runtime.kind, engine.runtime.version, engine.images),
+        Effects(tmp_path / "digests.json", lambda _: None, lambda _done, _all: None),
+    )
+    assert endless not in found.digests
+    assert "scripts/count.sh" in found.digests

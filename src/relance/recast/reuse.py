@@ -100,7 +100,7 @@ def settle(
 
     settled = steps_settle.settle(
         read,
-        Folders(work.analysis, execution.reading(work)),
+        Folders(work.analysis, execution.reading(work), work.lies),
         _runner(bench),
         bench.steps,
         _effects(bench),

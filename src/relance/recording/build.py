@@ -89,7 +89,8 @@ def record(request: Request, effects: Effects) -> RunRecord:
     digests.add([*paths, *own, *scripts])
     runtime = request.runtime if request.runtime != UNKNOWN else _runtime(events)
     known = KnownImages() if request.images is not None else images.known(analysis)
-    resolver = Resolver(analysis, known, runtime, _ended(request, events), digests.one, request.images or {})
+    ended = _ended(request, events)
+    resolver = Resolver(analysis, known, runtime, ended, digests.one, digests.sees, request.images or {})
     run_folder = str(request.events.parent) if request.events else _RUN
 
     def told(path: str) -> FileDigest:
@@ -170,6 +171,10 @@ class _Digests:
         missing = {place for place in places if place is not None and place.exists()} - set(self._known)
         self._total += sum(map(size, missing))
         self._known.update(self._hasher.files(missing))
+
+    def sees(self, path: Path) -> bool:
+        """Tell whether the run could see a file."""
+        return self._lies(str(path)) is not None
 
     def one(self, path: Path) -> Digest:
         self.add([str(path)])

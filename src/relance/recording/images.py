@@ -27,6 +27,8 @@ class Resolver:
     ended: float | None
     """When the run ended; an image file written later may not be the one that was used."""
     hashed: Callable[[Path], Digest]
+    visible: Callable[[Path], bool] = lambda _: True
+    """Tells whether a file may be looked at."""
     given: Mapping[str, ImageRecord] = field(default_factory=dict)
     """Images that are told from elsewhere, by what rules write."""
 
@@ -58,7 +60,12 @@ class Resolver:
         name = hashlib.md5(written.encode(), usedforsecurity=False).hexdigest()
         pulled = self.analysis / ".snakemake" / "singularity" / f"{name}.simg"
         for file in (self.analysis / written, pulled):
-            if "://" in str(file.name) or not file.is_file() or self.runtime not in {"apptainer", UNKNOWN}:
+            if (
+                "://" in str(file.name)
+                or not self.visible(file)
+                or not file.is_file()
+                or self.runtime not in {"apptainer", UNKNOWN}
+            ):
                 continue
             return ImageRecord(written, runtime=self.hashed(file), resolved=self._when(file))
         return ImageRecord(written)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,6 +113,8 @@ def graph(work: Work, settings: Settings, by: IsolatedEngine | None = None) -> G
         found, problem = sources.graph(line, work.analysis, {}, call)
     except MALFORMED as error:
         raise isolated.not_snakemakes(folder, error) from error
+    if found is not None:
+        _require_inside(work, (path for job in found.jobs for path in (*job["output"], *job["log"])))
     if found is None:
         raise InputError(
             "the workflow of the capsule can't be read",
@@ -155,7 +157,20 @@ def run(work: Work, settings: Settings, watch: Watch, by: IsolatedEngine | None 
         record = build.record(request, effects)
     except MALFORMED as error:
         raise isolated.not_snakemakes(folder, error) from error
+    _require_inside(work, (path for job in record.jobs for path in (*job.outputs, *job.logs)))
     return Rerun(result, record, files.write(record, folder.path))
+
+
+def _require_inside(work: Work, paths: Iterable[str]) -> None:
+    """Refuse a workflow that says its jobs write elsewhere: nobody must take such files for its results."""
+    for path in paths:
+        if work.lies(path) is None:
+            raise InputError(
+                "the workflow of the capsule can't be run in a folder of its own",
+                expected="outputs and logs in the analysis's folder",
+                found=_printable(path),
+                next_step="ask the capsule's authors; jobs could not have written there",
+            )
 
 
 def _request(work: Work, settings: Settings) -> RunRequest:

@@ -23,6 +23,8 @@ class Folders:
     analysis: Path
     run: RunFolder
     """The run's own, with the values given for it."""
+    lies: Callable[[str], Path | None] | None = None
+    """As `recording.build.Request` has it."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def settle(
         graph = read()
         if graph is None:
             return None
-        place = Place(folders.analysis, folders.run, graph)
+        place = Place(folders.analysis, folders.run, graph, folders.lies)
         found = plan(adjusted(situation.read(place, runner, effects)), store)
         first = tuple(job for job in found.first if job.changes)
         names = tuple(job.record.outputs for job in first)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -61,6 +61,8 @@ class Place:
     analysis: Path
     run: RunFolder
     graph: Graph
+    lies: Callable[[str], Path | None] | None = None
+    """As `recording.build.Request` has it."""
 
 
 def read(place: Place, runner: Runner, effects: Effects) -> Situation:
@@ -78,6 +80,7 @@ def read(place: Place, runner: Runner, effects: Effects) -> Situation:
         runner.runtime_version or UNKNOWN,
         place.graph,
         before=True,
+        lies=place.lies,
     )
     record = build.record(request, effects)
     digests = {
