@@ -41,6 +41,13 @@ def unpack(packed: BinaryIO, size: int, output: BlobWriter, subject: str) -> Non
         raise _refusal(subject, "whole gzip or Zstandard data", str(error)) from error
 
 
+def plain(packed: BinaryIO) -> AbstractContextManager[IO[bytes]]:
+    """Give what a seekable stream unpacks to, read as it comes; one that isn't packed gives itself."""
+    start = packed.read(4)
+    packed.seek(0)
+    return _plain(packed, start)
+
+
 def _plain(packed: BinaryIO, start: bytes) -> AbstractContextManager[IO[bytes]]:
     if start[:2] == _GZIP:
         return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
