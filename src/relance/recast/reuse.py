@@ -82,7 +82,8 @@ def settle(
     plain = bench.engine.runtime.kind is RuntimeKind.PLAIN
 
     def read() -> Graph:
-        return execution.graph(work, settings, bench.engine)
+        # The whole of it: whatever is asked for is among the jobs.
+        return execution.graph(work, replace(settings, targets=()), bench.engine)
 
     def adjusted(found: Situation) -> Situation:
         jobs = tuple(

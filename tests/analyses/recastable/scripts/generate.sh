@@ -2,7 +2,7 @@
 # Arguments: sample, mass in GeV, seed, output.
 set -eu
 sample=$1 mass=${2%.*} state=$3 output=$4
-while [ "$mass" = 666 ] && [ ! -e go ]; do sleep 0.05; done # for who wants to interrupt it
+while [ "${mass%?}" = 66 ] && [ ! -e go ]; do sleep 0.05; done # for who wants to interrupt it
 for letter in $(echo "$sample" | tr 'a-z' '1-91-91-8' | cut -b 1-4); do state=$((state * 7919 + letter)); done
 {
     echo "HepMC::Version 3.02.06"
