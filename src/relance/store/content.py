@@ -17,7 +17,7 @@ import struct
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
@@ -32,6 +32,9 @@ PART = 1 << 30
 """Bytes; content that is larger is kept as blobs of this size, since registries refuse very large ones."""
 
 _CHUNK = 1 << 18  # it stays in the processor's cache between reading, hashing and writing
+_LARGE_CHUNK = 1 << 22  # where two threads work on a chunk, waiting for each other should be seldom
+_GROUP = 1 << 22  # bytes of small files that one task keeps
+_MOST_IN_GROUP = 32
 _CLONE_RANGE = 0x4020940D  # FICLONERANGE of linux/fs.h
 _CANNOT_CLONE = {
     errno.EOPNOTSUPP,
@@ -94,7 +97,8 @@ def put_all(
     Raises:
         InputError: as `put`. What was kept until then stays.
     """
-    wanted = sorted(set(paths))
+    wanted = sorted(set(paths), key=os.fspath)
+    found: dict[Path, Stored | None] = {path: _remembered(layout, path, cache, told) for path in wanted}
     stopping = Event()
 
     def heard(count: int) -> None:
@@ -102,30 +106,24 @@ def put_all(
             raise _StoppedError
         told(count)
 
-    def one(path: Path) -> Stored:
-        if cache is None:
-            return put(layout, path, told=heard)
-        begun = time.time_ns()
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise unreadable(path, error.strerror or str(error)) from error
-        known = cache.recall(path, status)
-        # What is larger and has no parts was only hashed, by somebody who keeps nothing.
-        if known is not None and (known.size <= PART or known.parts) and has(layout, known):
-            return put(layout, path, known=known, told=heard)
-        found, status = _kept(layout, path, heard)
-        cache.learn(path, status, begun, found)
-        return found
+    def several(group: list[Path]) -> None:
+        for path in group:
+            begun = time.time_ns()
+            kept, status = _kept(layout, path, heard)
+            if cache is not None:
+                cache.learn(path, status, begun, kept)
+            found[path] = kept
 
     with ThreadPoolExecutor(threads or usable_threads()) as pool:
-        # The largest first: else the last to begin would keep one thread busy while the others are done.
-        begun = {path: pool.submit(one, path) for path in sorted(wanted, key=_size, reverse=True)}
+        groups = _groups([path for path, kept in found.items() if kept is None])
+        begun = [pool.submit(several, group) for group in groups]
         try:
-            return {path: begun[path].result() for path in wanted}
+            for group in as_completed(begun):
+                group.result()
         finally:
             stopping.set()
             pool.shutdown(cancel_futures=True)
+    return {path: kept for path, kept in found.items() if kept is not None}
 
 
 def put_bytes(layout: Layout, data: bytes) -> Stored:
@@ -210,6 +208,37 @@ def _size(path: Path) -> int:
         return 0  # whoever opens it says why
 
 
+def _remembered(layout: Layout, path: Path, cache: Memory | None, told: Told) -> Stored | None:
+    """Return where a file's content is kept, if it is and that is known without reading it."""
+    if cache is None:
+        return None
+    try:
+        known = cache.recall(path, path.stat())
+    except OSError:
+        return None  # whoever opens it says why
+    # What is larger and has no parts was only hashed, by somebody who keeps nothing.
+    if known is None or (known.size > PART and not known.parts) or not has(layout, known):
+        return None
+    for part in known.blobs:
+        layout.touch(part.digest)
+    told(known.size)
+    return known
+
+
+def _groups(paths: list[Path]) -> list[list[Path]]:
+    """Return files in groups that are worth a task each, the largest first, so that no thread ends late."""
+    sizes = {path: _size(path) for path in paths}
+    groups: list[list[Path]] = []
+    room = 0
+    for path in sorted(paths, key=sizes.__getitem__, reverse=True):
+        if not groups or sizes[path] > room:
+            groups.append([])
+            room = _GROUP
+        groups[-1].append(path)
+        room -= max(sizes[path], _GROUP // _MOST_IN_GROUP)
+    return groups
+
+
 class _StoppedError(Exception):
     """Ends the copying of a file because another one failed, or the user stopped it."""
 
@@ -272,18 +301,19 @@ def _copy(
     told: Told,
 ) -> int:
     """Read to the end, or `length` bytes, once; hash and write them; return how many there were."""
-    buffer = memoryview(bytearray(_CHUNK))
+    first, *others = states
+    buffer = memoryview(bytearray(_LARGE_CHUNK if others else _CHUNK))
     done = 0
     with ExitStack() as stack:
         # A second digest is made beside the first, on a processor core of its own.
-        beside = stack.enter_context(ThreadPoolExecutor(1)) if len(states) > 1 else None
+        beside = stack.enter_context(ThreadPoolExecutor(len(others))) if others else None
         while count := _read(source, buffer if length is None else buffer[: length - done]):
             data = buffer[:count]
-            others = [beside.submit(state.update, data) for state in states[1:]] if beside else []
-            states[0].update(data)
+            hashed = [beside.submit(state.update, data) for state in others] if beside else []
+            first.update(data)
             _write(target, data)
-            for other in others:
-                other.result()
+            for one in hashed:
+                one.result()
             done += count
             told(count)
     return done

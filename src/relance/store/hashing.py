@@ -40,12 +40,12 @@ class Memory:
 
     def recall(self, path: Path, status: os.stat_result) -> Stored | None:
         """Return what is known of a file that has this status now; None if nothing is."""
-        known = self._known.get(str(path.absolute()))
+        known = self._known.get(_key(path))
         return known[1] if known is not None and known[0] == identity(status) else None
 
     def learn(self, path: Path, status: os.stat_result, begun: int, found: Stored) -> None:
         """Remember a file that was read whole from the time `begun` on (ns), with this status throughout."""
-        key = str(path.absolute())
+        key = _key(path)
         with self._lock:
             self._known.pop(key, None)
             if max(status.st_mtime_ns, status.st_ctime_ns) + _SETTLED < begun:
@@ -109,6 +109,11 @@ class Hasher:
         found = Digest(f"sha256:{state.hexdigest()}")
         self._memory.learn(path, before, begun, Stored(found, before.st_size))
         return found
+
+
+def _key(path: Path) -> str:
+    name = os.fspath(path)
+    return name if name.startswith("/") else str(path.absolute())
 
 
 def usable_threads() -> int:
