@@ -111,3 +111,10 @@ def test_a_name_that_means_another_capsule_is_not_taken_from_it(host, store, cap
     refused = relance(yours.folder, "pull", reference)
     assert (refused.returncode, "--name" in refused.stderr) == (2, True)
     assert reading.read(yours.layout, reading.find(yours.layout, "counting")) == other
+
+
+def test_the_image_of_a_capsule_can_be_taken_from_it(host, store, capsule, tmp_path):
+    reference = f"{host}/group/imaged:1.0"
+    good(relance(store.folder, "push", "counting", reference))
+    said = json.loads(good(relance(tmp_path / "yours", "images", "import", reference, "--json")))
+    assert said["config"] == capsule.images[0].config

@@ -11,6 +11,7 @@ import click
 
 from relance.capsule import archive, oci, reading, sources, writing
 from relance.cli import places, registries, signals
+from relance.cli.inspect import size
 from relance.cli.progress import counting
 from relance.errors import InputError
 from relance.model import Digest
@@ -90,10 +91,8 @@ def push(  # noqa: PLR0917 - click passes each by name
         row = {"reference": str(done.reference), "digest": root.digest, "size": done.size, "sent": done.sent}
         click.echo(json.dumps({**row, "reports": [report.digest for report in about]}, indent=2))
     elif not quiet:
-        already = (
-            f" ({_megabytes(done.size - done.sent)} were there already)" if done.sent < done.size else ""
-        )
-        click.echo(f"pushed {_megabytes(done.sent)}{already}", err=True)
+        already = f" ({size(done.size - done.sent)} were there already)" if done.sent < done.size else ""
+        click.echo(f"pushed {size(done.sent)}{already}", err=True)
         click.echo(str(done.reference))
 
 
@@ -135,7 +134,7 @@ def pull(  # noqa: PLR0917 - click passes each by name
         listed = [report.digest for report in about]
         click.echo(json.dumps({**row, "fetched": got.fetched, "reports": listed}, indent=2))
     elif not quiet:
-        click.echo(f"pulled {_megabytes(got.fetched)}: {named}", err=True)
+        click.echo(f"pulled {size(got.fetched)}: {named}", err=True)
         click.echo(got.manifest.digest)
 
 
@@ -200,12 +199,12 @@ def _tell_plan(layout: Layout, roots: tuple[Descriptor, ...], target: Reference,
     blobs: dict[Digest, int] = {}
     for root in roots:
         blobs |= {blob.digest: blob.size for blob in pushing.reached(layout, root).blobs}
-    size = sum(blobs.values())
+    total = sum(blobs.values())
     if as_json:
-        plan = {"reference": str(target), "digest": roots[0].digest, "blobs": len(blobs), "size": size}
+        plan = {"reference": str(target), "digest": roots[0].digest, "blobs": len(blobs), "size": total}
         click.echo(json.dumps(plan, indent=2))
     else:
-        click.echo(f"{roots[0].digest} would be pushed to {target}: {len(blobs)} blobs, {_megabytes(size)}")
+        click.echo(f"{roots[0].digest} would be pushed to {target}: {len(blobs)} blobs, {size(total)}")
 
 
 def _shown(show: Callable[[int, int], None]) -> Told:
@@ -213,7 +212,3 @@ def _shown(show: Callable[[int, int], None]) -> Told:
         show(moved.size, moved.of_size)
 
     return told
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"

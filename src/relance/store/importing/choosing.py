@@ -47,6 +47,8 @@ def choose(
 
 
 def _fits(entry: Descriptor, architecture: str) -> bool:
+    if entry.artifact_type is not None:
+        return False  # something else beside the images, as in a capsule
     platform = entry.platform or {}
     said = (platform.get("os", SYSTEM), platform.get("architecture", architecture))
     return said == (SYSTEM, architecture)
