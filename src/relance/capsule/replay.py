@@ -6,7 +6,7 @@ for each image, file, job and product.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -41,7 +41,7 @@ def replay_script(capsule: Capsule) -> str:
 
 def verdicts(capsule: Capsule) -> tuple[Verdict, ...]:
     """Say of each job whether the script can run it, and why not."""
-    held = {file.path for file in capsule.files if file.stored is not None}
+    held = _by_output(capsule, held=True)
     found: list[Verdict] = []
     for job in capsule.jobs:
         verdict = _verdict(capsule, job.record)
@@ -50,7 +50,7 @@ def verdicts(capsule: Capsule) -> tuple[Verdict, ...]:
             for needed in job.needs
             if found[needed].image is None
             for path in job.record.inputs
-            if path in capsule.jobs[needed].record.outputs and not _is_held(path, held)
+            if path in capsule.jobs[needed].record.outputs and path not in held
         ]
         if verdict.image is not None and lacking:
             verdict = Verdict(None, f"it needs {lacking[0]}, which the capsule doesn't hold")
@@ -106,23 +106,23 @@ def _lines(capsule: Capsule) -> Iterator[str]:
     for image in (used[manifest] for manifest in sorted(used)):
         yield f"image {_digits(image.config)} {_digits(image.manifest)} {image.manifest_size}"
     yield from _laid(capsule)
-    made: set[str] = set()
+    members = _by_output(capsule)
+    made: list[CapsuleFile] = []
     for number, (job, verdict) in enumerate(zip(capsule.jobs, decided, strict=True), start=1):
         record = job.record
         if verdict.image is not None:
-            made.update(record.outputs)
+            made += (file for path in record.outputs for file in members.get(path, ()))
             if record.logs:
                 yield _call("logs", *record.logs)
             name, config = letter.line(job_name(record))[:_SHOWN], _digits(verdict.image.config)
             yield _call("job", str(number), name, config, record.command or "", *record.outputs)
         elif record.outputs:
             yield _call("leave", letter.line(job_name(record))[:_SHOWN], verdict.reason)
-            for file in capsule.files:
-                if file.role is Role.PRODUCT and _is_of(file.path, set(record.outputs)):
+            for path in record.outputs:
+                for file in members.get(path, ()):
                     yield from _place(file, file.path)
-    for file in capsule.files:
-        if file.role is Role.PRODUCT and _is_of(file.path, made):
-            yield _call("same", _digits(file.digest), file.path)
+    for file in sorted(made, key=lambda one: one.path):
+        yield _call("same", _digits(file.digest), file.path)
     yield "finish"
 
 
@@ -151,17 +151,19 @@ def _place(file: CapsuleFile, path: str) -> Iterator[str]:
         yield _call("place", _digits(file.digest), "755" if file.executable else "644", path, *blobs)
 
 
-def _is_held(output: str, held: set[str]) -> bool:
-    return output in held or any(path.startswith(f"{output}/") for path in held)
-
-
-def _is_of(path: str, outputs: set[str]) -> bool:
-    """Tell whether a file is one of these outputs, or lies in a folder that is one."""
-    while path not in outputs:
-        path = path.rpartition("/")[0]
-        if not path:
-            return False
-    return True
+def _by_output(capsule: Capsule, *, held: bool = False) -> Mapping[str, list[CapsuleFile]]:
+    """Return the products by the output that they are or lie in; `held`: only what the capsule holds."""
+    outputs = {path for job in capsule.jobs for path in job.record.outputs}
+    found: dict[str, list[CapsuleFile]] = {}
+    for file in capsule.files:
+        if file.role is not Role.PRODUCT or (held and file.stored is None):
+            continue
+        path = file.path
+        while path and path not in outputs:
+            path = path.rpartition("/")[0]
+        if path:
+            found.setdefault(path, []).append(file)
+    return found
 
 
 def _digits(blob: Digest) -> str:
