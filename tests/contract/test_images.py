@@ -3,18 +3,15 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import pytest
-import requests
 
 from relance.errors import InputError, MissingPartError
 from relance.store import base as bases
@@ -29,6 +26,8 @@ from relance.store.normalise import Image, Settings, assemble
 from relance.store.registry.reference import Reference
 from relance.store.registry.session import Access, answers
 from relance.store.store import Store
+
+from .registry_server import need, running
 
 pytestmark = pytest.mark.container
 
@@ -49,14 +48,6 @@ RUN mkdir -p /opt/bin /opt/empty && \\
     rm -rf /usr/share/python-wheels && chmod 644 /opt/place.txt && touch /tmp/left-behind
 CMD ["greet"]
 """
-
-
-def need(program: str) -> None:
-    """Skip where a program is missing; in CI that is a failure."""
-    if shutil.which(program) is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{program} is missing; tests/machine/*.sh install it")
-        pytest.skip(f"{program} is not here")
 
 
 def certificates() -> Path | None:
@@ -403,34 +394,9 @@ def test_a_run_loads_the_image_that_its_engine_lacks(  # noqa: PLR0917 - fixture
 
 @pytest.fixture(scope="module")
 def registry_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    need("docker-registry")
     folder = tmp_path_factory.mktemp("registry")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{free.getsockname()[1]}"
-    configuration = {
-        "version": "0.1",
-        "log": {"level": "error"},
-        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-        "http": {"addr": host},
-    }
-    (folder / "config.yml").write_text(json.dumps(configuration), encoding="utf-8")
-    process = subprocess.Popen(
-        ["docker-registry", "serve", folder / "config.yml"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(100):
-            try:
-                requests.get(f"http://{host}/v2/", timeout=1)
-                break
-            except requests.ConnectionError:
-                time.sleep(0.1)
+    with running(folder) as host:
         yield host, folder / "data"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def publish(layout: Layout, image: Image, host: str) -> Reference:

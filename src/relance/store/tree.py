@@ -109,8 +109,11 @@ def _members(number: int, stream: BinaryIO) -> Iterator[tarfile.TarInfo]:
     stream.seek(0)
     try:
         with tarfile.open(fileobj=stream, mode="r:") as archive:
-            yield from archive
-    except (tarfile.TarError, EOFError) as error:
+            for info in archive:
+                if info.size < 0:  # else the next entry read would be this one again, without end
+                    raise tarfile.ReadError("an entry of negative size")
+                yield info
+    except (tarfile.TarError, EOFError, ValueError, RecursionError) as error:
         raise InputError(
             f"layer {number} of the image can't be read",
             expected="an uncompressed tar",

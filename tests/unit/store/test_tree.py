@@ -125,6 +125,26 @@ def test_a_layer_that_is_no_tar_is_refused():
         flatten([io.BytesIO(b"not a tar at all" * 100)])
 
 
+def entry(name: bytes, size: bytes, kind: bytes) -> bytes:
+    """One tar header with whatever size it says."""
+    head = name.ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2 + size + b"00000000000\0"
+    total = sum(head) + 8 * ord(" ") + sum(kind) + sum(b"ustar\x0000")
+    head += b"%06o\0 " % total + kind + b"\0" * 100 + b"ustar\x0000"
+    return head.ljust(512, b"\0")
+
+
+def test_an_entry_of_negative_size_is_refused_and_not_read_for_ever():
+    negative = entry(b"a", b"\xff" * 10 + b"\xfe\x00", b"0")
+    with pytest.raises(InputError, match="can't be read"):
+        flatten([io.BytesIO(negative + b"\0" * 4096)])
+
+
+def test_long_names_of_long_names_are_refused():
+    long = entry(b"././@LongLink", b"00000000001\0", b"L") + b"x".ljust(512, b"\0")
+    with pytest.raises(InputError, match="can't be read"):
+        flatten([io.BytesIO(long * 3000 + b"\0" * 4096)])
+
+
 names = st.sampled_from(["a", "b", "c", "é", "long" * 40])
 paths = st.lists(names, min_size=1, max_size=3).map("/".join)
 plain_trees = st.dictionaries(paths, st.binary(max_size=600), max_size=8)

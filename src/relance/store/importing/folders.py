@@ -79,10 +79,10 @@ class Tar:
             self._archive = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - lives as long as the stream
             self._members: dict[str, tarfile.TarInfo] = {}
             for number, member in enumerate(self._archive):
-                if number >= _MOST_MEMBERS:
-                    raise _missing(subject, f"at most {_MOST_MEMBERS} members", "more")
+                if number >= _MOST_MEMBERS or member.size < 0:
+                    raise tarfile.ReadError(f"more than {_MOST_MEMBERS} entries, or one of negative size")
                 self._members[posixpath.normpath(member.name)] = member
-        except (tarfile.TarError, EOFError, ValueError) as error:
+        except (tarfile.TarError, EOFError, ValueError, RecursionError) as error:
             raise InputError(
                 f"{subject} can't be read",
                 expected="a tar archive",

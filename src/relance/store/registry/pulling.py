@@ -122,8 +122,8 @@ def read_manifest(session: Session, wanted: Descriptor) -> bytes:
 def arriving(session: Session, layout: Layout, blob: Descriptor, tally: Tally) -> Iterator[Incoming]:
     """Give a blob of a registry, verified, as a file without a name, which is gone after the block.
 
-    The file lies in the layout's folder of blobs. If the connection breaks for good or the process ends,
-    what came so far stays, and the next call goes on from there.
+    The file lies in the layout's folder of blobs. If the connection breaks for good or the block is
+    interrupted, what came so far stays, and the next call goes on from there.
 
     Raises:
         InputError: the blob is not what its digest or size says.
@@ -139,13 +139,11 @@ def arriving(session: Session, layout: Layout, blob: Descriptor, tally: Tally) -
     with os.fdopen(handle, "r+b", buffering=0) as stream:
         try:
             _fill(session, blob, stream, tally)
+            yield Incoming(layout, stream, partial)
         except InputError:
             partial.unlink(missing_ok=True)
             raise
-        try:
-            yield Incoming(layout, stream, partial)
-        finally:
-            partial.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def _claimed(path: Path) -> int | None:

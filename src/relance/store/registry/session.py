@@ -26,6 +26,7 @@ from relance.store.registry.reference import Reference, is_loopback
 
 _TIMEOUT = (10, 60)  # seconds to connect, seconds between bytes
 _TRIES = 5
+_TRIES_AT_FIRST = 2
 _LONGEST_PAUSE = 60.0  # seconds
 _REDIRECTS = 5
 _SMALL = 1 << 20  # bytes of an answer that isn't content
@@ -86,6 +87,7 @@ class Session:
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=32))
         self._lock = threading.Lock()
         self._authorization = ""
+        self._reached = False
 
     def __enter__(self) -> Self:
         return self
@@ -146,10 +148,12 @@ class Session:
             except requests.exceptions.SSLError as error:
                 raise self._untrusted() from error
             except BREAKS as error:
-                if trial == tries:
+                # A registry that never answered is rather not there than busy.
+                if trial >= (tries if self._reached else min(tries, _TRIES_AT_FIRST)):
                     raise self._broken(type(error).__name__) from error
                 self._access.pause(min(2.0 ** (trial - 1), _LONGEST_PAUSE))
                 continue
+            self._reached = True
             if answer.status_code in wanted:
                 return answer
             said = self._words(answer)
