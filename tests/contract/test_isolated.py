@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -261,6 +262,52 @@ def test_an_interrupted_run_leaves_no_container_and_no_process(
 
 def _line(process: psutil.Process) -> list[str]:
     return process.info["cmdline"] or []
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from relance.engines import isolated
+from relance.engines.base import Watch
+from relance.model import Digest, ImageRef, RunRequest, RuntimeKind
+
+work, kind, config, file = Path(sys.argv[1]), RuntimeKind(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
+image = ImageRef("toy", ("docker://relance/toy",), Digest(config), file)
+engine = isolated.prepare(
+    lambda _: (image,), work / "runs", wanted=kind, trusted=False, outer=os.environ, say=print
+)
+request = RunRequest(work / "analysis", settings={"pause": 62.5})
+engine.run(request, Watch(lambda _: None, lambda: None))
+"""
+
+
+@pytest.mark.parametrize("kind", [RuntimeKind.APPTAINER, RuntimeKind.PODMAN])
+def test_a_killed_relance_leaves_no_container_and_no_process(
+    bench: Callable[[str, RuntimeKind], Bench], kind: RuntimeKind
+) -> None:
+    toy = bench("toy", kind)
+    (image,) = toy.engine.images
+    half = toy.analysis / "results" / "greeting.txt"
+    arguments = [str(toy.folder), kind.value, str(image.config), str(image.runtime_path)]
+    with subprocess.Popen([sys.executable, "-c", KILLED, *arguments]) as running:
+        while not half.exists():
+            assert running.poll() is None
+            time.sleep(0.05)
+        running.kill()
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not _gone(kind, str(toy.folder)):
+        time.sleep(0.2)
+    assert _gone(kind, str(toy.folder))
+    assert toy.run().status is RunStatus.OK
+
+
+def _gone(kind: RuntimeKind, folder: str) -> bool:
+    lines = [" ".join(_line(process)) for process in psutil.process_iter(["cmdline"])]
+    left = [line for line in lines if folder in line or "sleep 62.5" in line]
+    engine = kind is not RuntimeKind.APPTAINER
+    return not left and not (
+        engine and say(kind.value, "ps", "--all", "--quiet", "--filter", "name=relance-")
+    )
 
 
 def test_a_failed_job_is_told_as_in_any_run(bench: Callable[[str, RuntimeKind], Bench]) -> None:
