@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from relance import digest
-from relance.store import collect, content, fsck
+from relance.store import collect, content, fsck, reach
 from relance.store.layout import MANIFEST_TYPE, Layout
 from relance.store.store import Store
 
@@ -177,3 +177,27 @@ def test_a_layout_half_made_by_a_killed_process_is_made_to_the_end(tmp_path, lef
     layout = Layout(folder)
     layout.name("it", layout.add(b"{}", MANIFEST_TYPE))
     assert set(Layout(folder).names()) == {"it"}
+
+
+def test_a_collection_that_is_killed_removes_nothing_that_is_needed(tmp_path):
+    store = Store(tmp_path / "store")
+    assert ended_well(capture(store.folder, some_files(tmp_path / "files", 30, 1), "it"))
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from relance.store import collect, store\n"
+        "print('begun', flush=True)\n"
+        "collect.collect(store.Store(Path(sys.argv[1])), grace=-60)\n"
+    )
+    chance = random.Random(8)
+    for number in range(8):
+        for index in range(150):
+            content.put_bytes(store.layout, b"rubbish %d %d" % (number, index))
+        gc = subprocess.Popen([sys.executable, "-c", program, store.folder], stdout=subprocess.PIPE)
+        assert gc.stdout is not None
+        gc.stdout.readline()
+        time.sleep(chance.uniform(0, 0.02))
+        gc.kill()
+        gc.communicate()
+        assert fsck.check(store).damages == ()
+    collect.collect(store, grace=-60)
+    assert set(store.layout.blobs()) == set(reach.roots(store)[0].blobs)
