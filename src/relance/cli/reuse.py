@@ -130,12 +130,24 @@ def _outside(analysis: Path) -> tuple[Outside, ...]:
 
 def told(settled: Settled) -> tuple[StepPlan, ...]:
     """Return a plan as a run's result tells it."""
-    return tuple(StepPlan(job.name, job.state.value, job.why) for job in settled.plan.jobs)
+    above = (StepPlan(name, "run", why) for name, why in _above(settled).items())
+    known = (StepPlan(job.name, job.state.value, job.why) for job in settled.plan.jobs)
+    return (*above, *known)
 
 
 def planned(settled: Settled) -> tuple[StepProgress, ...]:
     """Return the steps that would run, as a dry run's result tells them."""
-    return tuple(_step(number, job) for number, job in enumerate(settled.plan.of(State.RUN), 1))
+    above = [
+        StepProgress(0, name, {}, StepState.RUNNING, 0.0, reason=why) for name, why in _above(settled).items()
+    ]
+    return (*above, *(_step(number, job) for number, job in enumerate(settled.plan.of(State.RUN), 1)))
+
+
+def _above(settled: Settled) -> Mapping[str, str]:
+    """Return what a dry run found to be outdated where Snakemake's graph has no step for it."""
+    behind = "what is behind it is known only when it is done"
+    found = settled.outdated.items() if settled.dry else ()
+    return {f"the step that makes {path}": f"{why}; {behind}" for path, why in found}
 
 
 def nothing_ran(record: RunRecord) -> RunRecord:
@@ -150,6 +162,7 @@ def summary(settled: Settled) -> Iterator[str]:
     if names:
         size = sum(restored.size for restored in settled.restored)
         yield f"restored {len(names)} steps from the store ({size / 1e6:.1f} MB): {_some(names)}"
+    yield from (f"{path} is made again: {why}" for path, why in settled.outdated.items())
     removed = [path for restored in settled.restored for path in restored.removed]
     if removed:
         yield f"removed what earlier runs made of other code, parameters or inputs: {_some(removed)}"

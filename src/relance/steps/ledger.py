@@ -9,7 +9,7 @@ from pathlib import Path
 
 from relance import digest
 from relance.errors import RelanceError
-from relance.model import Digest
+from relance.model import UNKNOWN, Digest, Unknown
 from relance.store.atomic import write_text
 
 _VERSION = 1
@@ -20,7 +20,8 @@ class Made:
     """An output as its job left it."""
 
     key: Digest
-    digest: Digest
+    digest: Digest | Unknown
+    """Unknown of a temporary output that nobody read before it was gone."""
 
 
 def file_of(analysis: Path) -> Path:
@@ -35,11 +36,15 @@ def read(analysis: Path) -> Mapping[str, Made]:
         if value["version"] != _VERSION:
             return {}
         return {
-            path: Made(digest.parse(found["key"]), digest.parse(found["digest"]))
+            path: Made(digest.parse(found["key"]), _known(found["digest"]))
             for path, found in value["outputs"].items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RelanceError):
         return {}
+
+
+def _known(text: str) -> Digest | Unknown:
+    return UNKNOWN if text == UNKNOWN else digest.parse(text)
 
 
 def note(analysis: Path, made: Mapping[str, Made]) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from relance.errors import InputError
-from relance.model import UNKNOWN, Digest, JobRecord
+from relance.model import UNKNOWN, Digest, JobRecord, Unknown
 from relance.steps import difference, entries, key, order
 from relance.steps.entries import Entry, EntryOutput
 from relance.steps.key import Ingredients, KeyContext, Unkeyed
@@ -109,8 +109,19 @@ class Plan:
 
     @property
     def first(self) -> tuple[PlannedJob, ...]:
-        """Checkpoints that need not run: with them restored, the graph has to be read again, and planned."""
-        return tuple(job for job in self.jobs if job.opens and job.state is not State.RUN)
+        """Checkpoints that need not run, and what is above them.
+
+        With them restored, the graph has to be read again, and planned.
+        """
+        needed = order.makers([job.record for job in self.jobs])
+        waiting = [at for at, job in enumerate(self.jobs) if job.opens and job.state is not State.RUN]
+        found: set[int] = set()
+        while waiting:
+            at = waiting.pop()
+            if at not in found:
+                found.add(at)
+                waiting += needed[at].values()
+        return tuple(self.jobs[at] for at in sorted(found) if self.jobs[at].state is not State.RUN)
 
     @property
     def behind(self) -> tuple[str, ...]:
@@ -234,7 +245,7 @@ def _fuller(stored: Entry | None, known: Entry | None, layout: Layout) -> Entry 
     return known if lost and same else stored
 
 
-def _former(path: str, situation: Situation) -> set[Digest]:
+def _former(path: str, situation: Situation) -> set[Digest | Unknown]:
     """Return what an output was when what lies there was made of it, as far as that is known."""
     made = situation.made.get(path)
     found = situation.digests.get(path, made.digest if made is not None else None)
@@ -306,6 +317,12 @@ def _known_here(path: str, job: _Job, situation: Situation) -> bool:
     return made is not None and made == Made(job.key or Digest(""), situation.digests[path])
 
 
+def _is_ours(path: str, situation: Situation) -> bool:
+    """Return whether what lies there is what an earlier run made, and nobody touched since."""
+    made = situation.made.get(path)
+    return made is not None and made.digest == situation.digests[path]
+
+
 def _outdated(path: str, job: _Job, situation: Situation) -> bool:
     """Return whether an output is surely what a job with another key made, and nobody touched since."""
     made = situation.made.get(path)
@@ -323,10 +340,9 @@ def _will_be(path: str, job: _Job, situation: Situation) -> _Content:
     if path in situation.digests and (job.right or _content_enough(job)):
         return _Content(situation.digests[path])
     made = situation.made.get(path)
-    here = made.digest if made is not None and made.key == job.key else None
     output = job.output(path)
-    if here is not None and (output is None or path in job.temporary):
-        return _Content(here)
+    if made is not None and made.key == job.key and (output is None or path in job.temporary):
+        return _Content(key=job.key) if made.digest == UNKNOWN else _Content(made.digest)
     if output is None:
         return _Content()
     return _Content(key=job.key) if output.digest == UNKNOWN else _Content(output.digest)
@@ -371,7 +387,7 @@ def _choose(job: _Job, wanted: Sequence[str], situation: Situation, layout: Layo
         job.state, job.why = State.REUSE, f"its results lie there, as Snakemake sees it; {doubt}"
         return
     protected = [path for path in wanted if path in situation.protected]
-    if protected and not missing:
+    if protected and not missing and not job.asked.pending:
         # Not ours to remove: whoever protected it wants to be asked.
         job.why = f"{protected[0]} is outdated, but protected: remove it to renew it"
         job.state = State.REUSE
@@ -413,10 +429,13 @@ def _spread(jobs: Sequence[_Job]) -> bool:
 
 def _planned(job: _Job, situation: Situation, store: Store) -> PlannedJob:
     lying = _lying(job, situation)
+    # What Snakemake doesn't know to be outdated it would keep, whatever runs before.
+    unseen = job.state is State.RUN and not job.asked.pending
     outdated = [
         path
         for path in lying
-        if not job.right and _outdated(path, job, situation) and path not in situation.protected
+        if path not in situation.protected and not job.right
+        if _outdated(path, job, situation) or (unseen and _is_ours(path, situation))
     ]
     restored = {output.path for output in job.restored}
     # Those of a job that runs are Snakemake's own matter.

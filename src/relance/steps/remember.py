@@ -143,8 +143,9 @@ def _keyed(record: RunRecord, analysis: Path, context: KeyContext) -> tuple[list
         if job.status != "ok":
             # What is gone of a job that didn't run now is what the run that made it left.
             for path in job.outputs:
-                if path in former and path not in altered:
-                    files.setdefault(path, former[path].digest)
+                left = former.get(path)
+                if left is not None and left.digest != UNKNOWN and path not in altered:
+                    files.setdefault(path, left.digest)
             continue
         made = {path: keys[maker] for path, maker in needed[at].items() if maker in keys}
         why = _changed(job, times, analysis, altered)
@@ -177,8 +178,8 @@ def _modified(path: Path) -> float:
 def _made(finished: Iterable[_Finished], known: Mapping[str, FileDigest]) -> Iterator[tuple[str, Made]]:
     for job in finished:
         for path in job.record.outputs:
-            if path in known and known[path].digest != UNKNOWN:
-                yield path, Made(job.key, Digest(known[path].digest))
+            if path in known:
+                yield path, Made(job.key, known[path].digest)
 
 
 def _is_complete(store: Store, layout: Layout, job: _Finished) -> bool:

@@ -66,9 +66,8 @@ def restore(
             _require_inside(analysis, path, links=links)
     now = _time(analysis, jobs)
     removed = tuple(path for job in jobs for path in job.removed)
-    notes.forget(analysis, (path for job in jobs for path in (*job.removed, *job.forgotten)))
-    for path in removed:
-        _remove(analysis / path)
+    remove(analysis, removed)
+    notes.forget(analysis, (path for job in jobs for path in job.forgotten))
     layout = store.layout
     todo = [(job, output) for job in jobs for output in job.restored]
     with ThreadPoolExecutor(usable_threads()) as pool:
@@ -96,6 +95,14 @@ def restore(
         removed,
         tuple(failure for failure in failures if failure),
     )
+
+
+def remove(analysis: Path, outputs: Iterable[str]) -> None:
+    """Remove outputs, and what Snakemake notes of them."""
+    outputs = tuple(outputs)
+    notes.forget(analysis, outputs)
+    for path in outputs:
+        _remove(analysis / path)
 
 
 def put(layout: Layout, output: EntryOutput, target: Path, *, mtime: float) -> None:

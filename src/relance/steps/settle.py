@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from relance.engines.snakemake import RunFolder
 from relance.recording.build import Effects
 from relance.recording.sources import Graph
-from relance.steps import situation
+from relance.steps import behind, situation
 from relance.steps.plan import Plan, PlannedJob, Situation, State, plan
-from relance.steps.restore import Restored, restore
+from relance.steps.restore import Restored, remove, restore
 from relance.steps.situation import Place, Runner
+from relance.store.hashing import Hasher
 from relance.store.store import Store
 
 
@@ -37,6 +38,10 @@ class Settled:
     """Of all jobs that are known then."""
     restored: tuple[Restored, ...]
     """What was done; nothing in a dry run."""
+    outdated: Mapping[str, str] = field(default_factory=dict)
+    """Results of checkpoints that are done, and of what is above them, that are right no more; and why."""
+    dry: bool = False
+    """Whether all is left as it was."""
 
     @property
     def jobs(self) -> tuple[PlannedJob, ...]:
@@ -48,7 +53,7 @@ class Settled:
     def runs(self) -> bool:
         """Whether anything is left to do for Snakemake."""
         lost = any(restored.lost for restored in self.restored)
-        return lost or bool(self.plan.of(State.RUN) or self.plan.behind)
+        return lost or bool(self.plan.of(State.RUN) or self.plan.behind or self.outdated)
 
 
 def settle(
@@ -80,13 +85,21 @@ def settle(
         InputError: a file that jobs read can't be read, or changes meanwhile.
     """
     done: list[Restored] = []
+    outdated: dict[str, str] = {}
     before: tuple[tuple[str, ...], ...] | None = None
     while True:
         graph = read()
         if graph is None:
             return None
         place = Place(folders.analysis, folders.run, graph, folders.lies)
-        found = plan(adjusted(situation.read(place, runner, effects)), store)
+        there = adjusted(situation.read(place, runner, effects))
+        hashes = behind.hasher(folders.analysis, Hasher(effects.cache).files)
+        stale = behind.outdated(there, store, hashes)
+        outdated |= stale
+        if stale and not dry:
+            remove(folders.analysis, stale)
+            continue
+        found = plan(there, store)
         first = tuple(job for job in found.first if job.changes)
         names = tuple(job.record.outputs for job in first)
         if dry or not first or names == before:
@@ -95,4 +108,4 @@ def settle(
         done.append(restore(first, folders.analysis, store, links=links))
     if not dry and any(job.changes for job in found.jobs):
         done.append(restore(found.jobs, folders.analysis, store, links=links))
-    return Settled(graph, found, tuple(done))
+    return Settled(graph, found, tuple(done), outdated, dry)

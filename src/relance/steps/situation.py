@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -95,7 +96,7 @@ def read(place: Place, runner: Runner, effects: Effects) -> Situation:
         context(place, runner),
         digests,
         ledger.read(analysis),
-        frozenset(path for path in lying if not (analysis / path).stat().st_mode & 0o222),
+        frozenset(path for path in lying if not os.access(analysis / path, os.W_OK)),
         frozenset(
             path
             for job in record.jobs
