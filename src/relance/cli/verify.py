@@ -272,7 +272,7 @@ def _result(result: ReportedResult) -> str:
     numbers = [" ".join("none" if value is None else f"{value:.9g}" for value in side)
                for side in (result.expected, result.found)]  # fmt: skip
     within = f", within {result.tolerance:.3g}{unit}" if result.tolerance else ""
-    if result.expected == result.found:
+    if result.equal:
         told = "the same"
     else:
         told = f"agrees{within}" if result.agrees else f"DIFFERS{within}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,8 +35,8 @@ class Tree:
             elif isinstance(a, Mapping) and isinstance(b, Mapping):
                 waiting += reversed([*_entries(place, a, b, notes, tiers)])
             elif isinstance(a, list) and isinstance(b, list):
-                if a != b and rules.unordered(place) and _counted(a) == _counted(b):
-                    tiers.add(Tier.UNORDERED)
+                if rules.unordered(place) and sorted(_told(a)) == sorted(_told(b)):
+                    tiers.add(Tier.CONTENT if _told(a) == _told(b) else Tier.UNORDERED)
                 elif len(a) != len(b):
                     notes.differ(place or "/", f"{len(a)} items", f"{len(b)} items")
                     tiers.add(Tier.DIFFERENT)
@@ -93,8 +92,8 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _counted(items: list[Any]) -> Counter[str]:
-    return Counter(json.dumps(_normal(item), sort_keys=True) for item in items)
+def _told(items: list[Any]) -> list[str]:
+    return [json.dumps(_normal(item), sort_keys=True) for item in items]
 
 
 def _normal(value: Any) -> Any:

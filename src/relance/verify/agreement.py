@@ -42,6 +42,7 @@ def of_both(capsule: Capsule, before: Results, now: Results) -> tuple[ReportedRe
             expected=a,
             found=b,
             tolerance=allowed,
+            equal=a == b,
             because=reference.because if reference is not None else "",
         )
         found.append(_told(reported, result))
@@ -59,6 +60,7 @@ def with_references(results: Results, case: Case) -> tuple[ReportedResult, ...]:
             expected=(judged.reference.value,),
             found=(judged.found,),
             tolerance=judged.reference.tolerance,
+            equal=judged.found == judged.reference.value,
             because=judged.reference.because,
         )
         found.append(_told(reported, results[judged.name]))
@@ -96,7 +98,7 @@ def verdict(products: Iterable[ReportedProduct], results: Iterable[ReportedResul
         return Verdict.DIFFERS
     if Tier.UNDECIDED in tiers:
         return Verdict.UNDECIDED
-    exact = all(result.expected == result.found for result in results)
+    exact = all(result.equal for result in results)
     if exact and not tiers & {Tier.TOLERANCE, Tier.RESULT}:
         return Verdict.REPRODUCED
     return Verdict.WITHIN

@@ -105,6 +105,8 @@ class ReportedResult:
     found: tuple[float | None, ...] = ()
     tolerance: float = 0.0
     """Largest difference that agrees."""
+    equal: bool = False
+    """Whether both are the very same."""
     because: str = ""
     """Why the tolerance is as large, in the specification's words; empty if there is none."""
     remark: str = ""

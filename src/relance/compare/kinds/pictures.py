@@ -13,7 +13,9 @@ from relance.compare.tree import Tree
 
 _MOST_PIXELS = 200_000_000
 _TAIL = 4096
-_CHANGING = {"software", "creation time", "date:create", "date:modify", "date:timestamp", "creation_time"}
+_CHANGING = {"software", "creation time", "date:create", "date:modify", "date:timestamp", "creation_time"} | {
+    "xml:com.adobe.xmp"
+}
 
 
 def _is_png(head: bytes, path: Path) -> bool:  # noqa: ARG001 - the signature of a kind
@@ -36,19 +38,21 @@ def _png(path: Path) -> Iterator[Mapping[str, Part]]:
                 if image.width * image.height > _MOST_PIXELS:
                     raise UnreadableError(f"{image.width} × {image.height} pixels")
                 image.load()
-                pixels = np.asarray(image)
-                texts = {
-                    str(key): str(value)
-                    for key, value in getattr(image, "text", {}).items()
+                mode = image.mode
+                said = {
+                    str(key): repr(value)
+                    for key, value in image.info.items()
                     if str(key).lower() not in _CHANGING
                 }
-                mode = image.mode
+                # Colours by their number in a palette say nothing without it.
+                coloured = mode in {"P", "PA"} or "transparency" in image.info
+                pixels = np.asarray(image.convert("RGBA") if coloured else image)
     except (OSError, SyntaxError, ValueError, Warning, Image.DecompressionBombError) as error:
         raise UnreadableError(f"no whole PNG picture: {error}") from error
     yield {
         "pixels": Array(pixels.shape, pixels.dtype, lambda start, stop: pixels[start:stop]),
         "mode": Tree(mode),
-        "text": Tree(texts),
+        "text": Tree(said),
     }
 
 

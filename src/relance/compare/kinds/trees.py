@@ -33,9 +33,16 @@ def _parses(path: Path) -> bool:
 
 def _value(path: Path) -> object:
     try:
-        return json.loads(text_of(path, _MOST_JSON))
+        return json.loads(text_of(path, _MOST_JSON), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"no JSON: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise UnreadableError("no JSON: a key twice")  # which of them counts depends on the reader
+    return found
 
 
 @contextmanager

@@ -1,0 +1,181 @@
+"""Trees, records and tables of any content."""
+
+import copy
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from relance.compare import files
+from relance.compare.model import Notes, Rules, Tier
+from relance.compare.records import canonical
+from relance.compare.tables import Table
+from relance.compare.tree import Tree
+from relance.specification.model import Tolerance
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=5)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+)
+JAGGED = st.lists(
+    st.fixed_dictionaries(
+        {
+            "pt": st.lists(st.floats(allow_nan=False, width=32), max_size=3),
+            "id": st.integers(-5, 5),
+            "name": st.sampled_from(["e", "mu", ""]),
+            "maybe": st.none() | st.integers(0, 3),
+        }
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def of_trees(a: Any, b: Any, *rules: Tolerance) -> tuple[Tier, Notes]:
+    notes = Notes()
+    return Tree(a).compare(Tree(b), "", Rules(rules), notes), notes
+
+
+@given(VALUES)
+def test_a_value_is_the_same_as_its_copy(value: Any) -> None:
+    assert of_trees(value, copy.deepcopy(value)) == (Tier.CONTENT, Notes())
+
+
+@given(VALUES, VALUES)
+def test_values_are_the_same_exactly_if_their_json_is(a: Any, b: Any) -> None:
+    tier, notes = of_trees({"x": a}, {"x": b})
+    same = json.dumps(plain(a), sort_keys=True) == json.dumps(plain(b), sort_keys=True)
+    assert (tier is Tier.CONTENT) == same
+    assert bool(notes.differing) == (not same)
+    assert all(difference.where.startswith("/x") for difference in notes.differing)
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+@given(st.lists(VALUES, min_size=1, max_size=6), st.randoms())
+@example([None, 1.0, None, True], random.Random(1))
+def test_an_array_in_another_order_is_the_same_only_where_that_is_declared(
+    items: list[Any], chance: random.Random
+) -> None:
+    moved = items[:]
+    chance.shuffle(moved)
+    declared = Tolerance("**", "a test", inside="/x", unordered=True)
+    tier, _ = of_trees({"x": items}, {"x": moved}, declared)
+    assert tier in {Tier.CONTENT, Tier.UNORDERED}
+    bare, _ = of_trees({"x": items}, {"x": moved})
+    in_order = json.dumps(plain(items), sort_keys=True) == json.dumps(plain(moved), sort_keys=True)
+    assert (bare is Tier.CONTENT) == in_order
+
+
+def test_the_first_rule_that_fits_a_pointer_counts() -> None:
+    rules = (
+        Tolerance("**", "a test", inside="/fit/date", ignored=True),
+        Tolerance("**", "a test", inside="/fit/mu", absolute=0.1),
+        Tolerance("**", "a test", relative=1e-6),
+    )
+    a = {"fit": {"mu": 1.0, "date": "yesterday"}, "limit": 3.0}
+    tier, notes = of_trees(a, {"fit": {"mu": 1.05, "date": "today"}, "limit": 3.000001}, *rules)
+    assert tier is Tier.TOLERANCE
+    assert notes.remarks == ["not compared, as declared: /fit/date"]
+    assert [difference.where for difference in notes.tolerated] == ["/fit/mu", "/limit"]
+    tier, notes = of_trees(a, {"fit": {"mu": 1.05, "date": "today"}, "limit": 3.1}, *rules)
+    assert tier is Tier.DIFFERENT
+    assert [(one.where, one.expected, one.found) for one in notes.differing] == [("/limit", "3.0", "3.1")]
+
+
+def test_only_the_first_differences_are_told_and_the_others_counted() -> None:
+    tier, notes = of_trees(list(range(100)), [value + 1 for value in range(100)])
+    assert (tier, len(notes.differing), notes.differing_count) == (Tier.DIFFERENT, 10, 100)
+
+
+def table(rows: list[dict[str, Any]], step: int) -> Table:
+    array = ak.Array(rows)
+    types = {"pt": "list", "id": "int", "name": "text", "maybe": "optional"}
+    return Table(types, len(rows), step, lambda name, start, stop: array[name][start:stop])
+
+
+def of_tables(a: list[dict[str, Any]], b: list[dict[str, Any]], step: int = 5) -> tuple[Tier, Notes]:
+    notes = Notes()
+    return table(a, step).compare(table(b, 3), "events", Rules(), notes), notes
+
+
+@given(JAGGED, st.randoms(), st.integers(1, 20))
+@settings(max_examples=60, deadline=None)
+def test_rows_of_lists_texts_and_gaps_are_the_same_in_any_order(
+    rows: list[dict[str, Any]], chance: random.Random, step: int
+) -> None:
+    # Every kind of value once, so that both tables have columns of the same types.
+    rows = [
+        *rows,
+        {"pt": [1.0], "id": 1, "name": "tau", "maybe": None},
+        {"pt": [], "id": 1, "name": "", "maybe": 1},
+    ]
+    moved = rows[:]
+    chance.shuffle(moved)
+    assert of_tables(rows, copy.deepcopy(rows), step)[0] is Tier.CONTENT
+    tier, notes = of_tables(rows, moved, step)
+    assert tier is (Tier.CONTENT if moved == rows else Tier.UNORDERED)
+    assert not notes.differing
+    changed = copy.deepcopy(moved)
+    which = chance.randrange(len(changed))
+    changed[which]["id"] += 100
+    tier, notes = of_tables(rows, changed, step)
+    assert tier is Tier.DIFFERENT
+    assert notes.differing
+
+
+def test_a_value_that_moved_from_one_list_to_the_next_is_no_reordering() -> None:
+    a = [
+        {"pt": [1.0, 2.0], "id": 1, "name": "x", "maybe": 1},
+        {"pt": [3.0], "id": 1, "name": "x", "maybe": None},
+    ]
+    b = [
+        {"pt": [1.0], "id": 1, "name": "x", "maybe": 1},
+        {"pt": [2.0, 3.0], "id": 1, "name": "x", "maybe": None},
+    ]
+    tier, notes = of_tables(a, b)
+    assert tier is Tier.DIFFERENT
+    assert (notes.differing[0].where, notes.differing[0].expected) == ("events/pt, entry 0", "[1.0, 2.0]")
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_the_same_however_it_is_written(value: float) -> None:
+    assert {canonical(form) for form in (repr(value), f"{value:.17e}", f"{value:+.20e}")} == {
+        canonical(repr(value))
+    }
+    assert canonical(repr(value)) != canonical(repr(value * 1.5 + 1e-300))
+
+
+@pytest.mark.parametrize(("a", "b"), [("1", "1.0"), ("-0.0", "0"), ("007", "7"), ("1e3", "+1000")])
+def test_ways_to_write_a_number(a: str, b: str) -> None:
+    assert canonical(a) == canonical(b)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [("1e400", "2e400"), ("12345678901234567890", "12345678901234567891"), ("x1", "x1.0")]
+)
+def test_what_only_looks_like_the_same_number(a: str, b: str) -> None:
+    assert canonical(a) != canonical(b)
+
+
+def test_a_log_keeps_its_order_and_a_table_needs_none(tmp_path: Path) -> None:
+    def tier(a: str, b: str) -> Tier:
+        (tmp_path / "a.txt").write_text(a)
+        (tmp_path / "b.txt").write_text(b)
+        return files.product("x.txt", tmp_path / "a.txt", tmp_path / "b.txt").tier
+
+    assert tier("first done\nthen failed\n", "then failed\nfirst done\n") is Tier.DIFFERENT
+    assert tier("x y\n1 2\n3 4\n", "x y\n3 4\n1 2\n") is Tier.UNORDERED
+    assert tier("a  b\n", "a b \r\n") is Tier.CONTENT
