@@ -134,7 +134,7 @@ def entry(name: bytes, size: bytes, kind: bytes) -> bytes:
 
 
 def test_an_entry_of_negative_size_is_refused_and_not_read_for_ever():
-    negative = entry(b"a", b"\xff" * 10 + b"\xfe\x00", b"0")
+    negative = entry(b"a", b"00000000000\0", b"0") + entry(b"b", b"\xff" * 10 + b"\xfe\x00", b"0")
     with pytest.raises(InputError, match="can't be read"):
         flatten([io.BytesIO(negative + b"\0" * 4096)])
 
