@@ -381,3 +381,14 @@ def test_a_reference_agrees_within_the_larger_of_its_tolerances() -> None:
     assert not reference.agrees(101.01)
     assert not reference.agrees(float("nan"))
     assert not Reference(1.0, "exact").agrees(1.0000001)
+
+
+def test_files_are_allowed_to_look_like_secrets_by_digest_with_a_reason() -> None:
+    allowed = {"digest": f"sha256:{'0' * 64}", "reason": "opens nothing"}
+    found = reading.parse(yaml.safe_dump({**small(), "allowed_secrets": [allowed]}).encode(), Path("x.yaml"))
+    assert [(item.digest, item.reason) for item in found.allowed_secrets] == [tuple(allowed.values())]
+    assert writing.plain(found)["allowed_secrets"] == [allowed]
+    with pytest.raises(InputError):
+        reading.parse(
+            yaml.safe_dump({**small(), "allowed_secrets": [{"digest": "x"}]}).encode(), Path("x.yaml")
+        )

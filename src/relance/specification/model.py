@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from relance.model import Digest
+
 
 class Level(StrEnum):
     """Where in the chain a file enters."""
@@ -258,6 +260,15 @@ class Outside:
 
 
 @dataclass(frozen=True)
+class AllowedSecret:
+    """A file that looks as if it held a secret, and holds none."""
+
+    digest: Digest
+    """sha256 of the file, or of the text in an image: a changed one is looked at again."""
+    reason: str
+
+
+@dataclass(frozen=True)
 class Audience:
     """Who may see what."""
 
@@ -277,6 +288,7 @@ class Specification:
     validation: Mapping[str, Case] = field(default_factory=dict)
     products: Products = Products()
     outside: tuple[Outside, ...] = ()
+    allowed_secrets: tuple[AllowedSecret, ...] = ()
 
     def visibility_of(self, result: str) -> Visibility:
         """Return who may see a result; only one that reveals data is ever blinded.

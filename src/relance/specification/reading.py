@@ -13,6 +13,7 @@ from relance.document import Document
 from relance.errors import InputError
 from relance.specification import contradictions, values
 from relance.specification.model import (
+    AllowedSecret,
     Audience,
     Author,
     Case,
@@ -120,6 +121,7 @@ class _Reader:
                 Outside(**{**given, "rules": tuple(given.get("rules", ()))})
                 for given in top.get("outside", ())
             ),
+            allowed_secrets=tuple(AllowedSecret(**given) for given in top.get("allowed_secrets", ())),
         )
 
     def _parameter(self, name: str, given: Mapping[str, Any]) -> Parameter:
