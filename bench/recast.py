@@ -110,13 +110,26 @@ def compare(folder: Path, config: str, mass: str, cores: int, yadage: Path | Non
 
 
 def captured(folder: Path, config: str, cores: int) -> Path:
-    """Run a copy of the analysis, capture it and return the capsule's file."""
+    """Run a copy of the analysis in a store that has its images, capture it and return the capsule's file."""
     capsule = folder / "dilepton.tar"
     if not capsule.exists():
+        environment = {**os.environ, "RELANCE_STORE": str(folder / "origin")}
         analysis = copied(folder / "original")
-        call("run", str(analysis), "--config", config, "--runtime", "apptainer", "--cores", str(cores), "-q")
-        call("capture", str(analysis), "-o", str(capsule), "-q")
+        for name, image in built(analysis).items():
+            short = image["config"].removeprefix("sha256:")[:12]
+            source = f"oci:{Path(image['runtime']['path']).parents[2] / 'content'}:{name}/{short}"
+            call("images", "import", source, "--name", name, "-q", environment=environment)
+        options = ("--config", config, "--runtime", "apptainer", "--cores", str(cores), "-q")
+        call("run", str(analysis), *options, environment=environment)
+        call("capture", str(analysis), "-o", str(capsule), "-q", environment=environment)
     return capsule
+
+
+def built(analysis: Path) -> dict[str, Any]:
+    """Return the images that were built on this machine, by name."""
+    listed = (analysis / "containers/images.local.yaml").read_text("utf-8")
+    found: dict[str, Any] = yaml.safe_load(listed)["images"]
+    return found
 
 
 def fresh_run(folder: Path, config: str, mass: str, cores: int) -> tuple[float, Path]:
@@ -161,8 +174,7 @@ def yadage_row(folder: Path, analysis: Path, cores: int, environment: Path | Non
     (written,) = sorted(analysis.glob(".snakemake/relance/run-*/record.json"))[-1:]
     record = json.loads(written.read_text("utf-8"))
     place = copied(folder / "yadage")
-    images = yaml.safe_load((analysis / "containers/images.local.yaml").read_text("utf-8"))["images"]
-    by_path = {image["runtime"]["path"]: image["reference"] for image in images.values()}
+    by_path = {image["runtime"]["path"]: image["reference"] for image in built(analysis).values()}
     stages = list(workflow(record["jobs"], place, by_path))
     (folder / "workflow.yml").write_text(yaml.safe_dump({"stages": stages}), "utf-8")
     programs = folder / "bin"

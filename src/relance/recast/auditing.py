@@ -47,7 +47,7 @@ def audit(bench: Bench, chosen: Sequence[PlannedJob], watch: Watch) -> tuple[Aud
             next_step="read its console; leave out the audit to have the results alone",
         )
     files = Folder(bench.work.analysis)
-    return tuple(Audited(job.name, tuple(_differing(files, job))) for job in chosen)
+    return tuple(Audited(reuse.name(job.record), tuple(_differing(files, job))) for job in chosen)
 
 
 def _differing(files: Folder, job: PlannedJob) -> Iterator[str]:

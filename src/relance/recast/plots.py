@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from relance.errors import MissingPartError
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
 _ONE_SIGMA = "#00a651"
 _TWO_SIGMA = "#ffd54a"
+_LOADED = ("matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_pdf")
 _WIDE = 5.0  # largest over smallest value from which an axis is logarithmic
 # Nothing of the time or the machine: the same numbers make the same bytes.
 _METADATA: Mapping[str, Mapping[str, Any]] = {
@@ -40,6 +44,17 @@ def limits(results: Results) -> tuple[Limit, ...]:
             beside = [other for other in results.values() if _beside(result, other)]
             found.append(Limit(name, beside[0].name if len(beside) == 1 else None))
     return tuple(found)
+
+
+def prepare() -> None:
+    """Begin to load what drawing needs beside other work: it takes longer than to draw."""
+    Thread(target=_load, daemon=True).start()
+
+
+def _load() -> None:
+    with suppress(ImportError):
+        for name in _LOADED:
+            import_module(name)
 
 
 def draw(old: Results | None, new: Results) -> Mapping[str, bytes]:

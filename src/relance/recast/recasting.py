@@ -130,6 +130,7 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
         work = _work(request, checked, folder / _WORK, effects.say)
         bench = _bench(request, checked, work, effects.say)
         settled = reuse.settle(bench, restoring=request.reuse)
+        plots.prepare()
         with effects.watching() as watch:
             rerun = execution.run(work, bench.settings, watch, bench.engine)
         if rerun.record is not None:
@@ -355,15 +356,24 @@ def _draw(
 def _jobs(planned: Plan, ran: RunRecord | None) -> tuple[Job, ...]:
     """Return what became of each job; those behind a checkpoint are known only from the record."""
     seconds = _seconds(ran) if ran is not None else {}
-    known = [Job(job.name, str(job.state), job.why, seconds.pop(job.name, None)) for job in planned.jobs]
-    behind = [Job(name, "run", "made known by a checkpoint", taken) for name, taken in seconds.items()]
-    return tuple(job for job in (*known, *behind) if job.name)
+    known = tuple(
+        Job(reuse.name(job.record), str(job.state), job.why, seconds.get(job.record.outputs))
+        for job in planned.jobs
+        if job.record.outputs
+    )
+    listed = {job.record.outputs for job in planned.jobs}
+    behind = tuple(
+        Job(reuse.name(job), "run", "made known by a checkpoint", seconds[job.outputs])
+        for job in (ran.jobs if ran is not None else ())
+        if job.outputs in seconds and job.outputs not in listed
+    )
+    return (*known, *behind)
 
 
-def _seconds(ran: RunRecord) -> dict[str, float]:
-    """Return how long each job took that this run ran."""
+def _seconds(ran: RunRecord) -> dict[tuple[str, ...], float]:
+    """Return how long each job took that this run ran, by its outputs."""
     return {
-        reuse.name(job): round(times.ended - times.started, 3)
+        job.outputs: round(times.ended - times.started, 3)
         for job, times in zip(ran.jobs, ran.times, strict=True)
         if job.status == "ok" and not isinstance(times.ended, str) and not isinstance(times.started, str)
     }

@@ -129,7 +129,7 @@ def remember(ran: RunRecord, bench: Bench, settled: Settled) -> Remembered:
 def name(job: JobRecord) -> str:
     """Return how people tell a job from others: its rule and wildcards."""
     wildcards = {} if isinstance(job.wildcards, str) else job.wildcards
-    return " ".join([job.rule, *(f"{name}={value}" for name, value in wildcards.items())])
+    return " ".join([job.rule, *(f"{name}={value}" for name, value in sorted(wildcards.items()))])
 
 
 def _images(capsule: Capsule) -> dict[str, str]:
