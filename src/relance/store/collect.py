@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable
@@ -91,7 +92,7 @@ def collect(
         size += sum(path.stat().st_size for path in leftovers if path.is_file())
         for path in leftovers if not dry_run else ():
             if path.is_dir():
-                shutil.rmtree(path)
+                _remove_folder(path)
             else:
                 path.unlink(missing_ok=True)
         return Collected(blobs, size, len(old), len(gone), len(leftovers), young)
@@ -130,9 +131,19 @@ def _drop_marks(store: Store) -> None:
 
 
 def _abandoned_images(store: Store, before: float) -> list[Path]:
-    """Return the folders in which runtime images were being made by processes that were killed."""
+    """Return the folders in which images were being made or taken in by processes that were killed."""
     found = []
-    for folder in sorted(store.runtime.glob(".part-*")):
-        if max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))) < before:
+    for folder in sorted([*store.runtime.glob(".part-*"), *store.content.glob(".part-*")]):
+        if max(path.lstat().st_mtime for path in (folder, *folder.rglob("*"))) < before:
             found.append(folder)
     return found
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder; in the file tree of an image, some may be closed to their owner."""
+    for name, folders, _ in os.walk(folder):
+        for inner in folders:
+            path = Path(name) / inner
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(folder)

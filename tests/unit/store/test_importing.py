@@ -534,3 +534,19 @@ def test_a_sif_file_that_is_cut_off_is_refused(tmp_path, size):
     path.write_bytes((b"#!/usr/bin/env run-singularity\n\0" + b"SIF_MAGIC\0" + b"\xff" * 200)[:size])
     with pytest.raises(InputError, match="SIF"):
         sif.find(path)
+
+
+def test_what_a_killed_import_left_is_collected(tmp_path):
+    from relance.store.collect import collect
+    from relance.store.store import Store
+
+    store = Store(tmp_path / "store")
+    left = store.layout.folder / ".part-abandoned"
+    (left / "tree" / "closed").mkdir(parents=True)
+    (left / "tree" / "closed" / "file").write_bytes(b"half")
+    (left / "tree" / "link").symlink_to("nowhere")
+    (left / "tree" / "closed").chmod(0o500)
+    for path in (left, *left.rglob("*")):
+        os.utime(path, (0, 0), follow_symlinks=False)
+    collect(store)
+    assert not left.exists()

@@ -132,7 +132,6 @@ def take_in(layout: Layout, path: Path, architecture: str) -> Image:
             with layout.writer() as blob:
                 write_tar(flatten([packed]), [packed], cast(BinaryIO, blob))
             layer = Descriptor(LAYER_TYPE, blob.digest, blob.size)
-        _make_deletable(tree)
     config = {
         "architecture": architecture,
         "os": SYSTEM,
@@ -193,12 +192,6 @@ def _open_up(path: Path) -> None:
     wanted = stat.S_IRUSR | (stat.S_IXUSR | stat.S_IWUSR if stat.S_ISDIR(mode) else 0)
     if not stat.S_ISLNK(mode) and mode & wanted != wanted:
         path.chmod(stat.S_IMODE(mode) | wanted)
-
-
-def _make_deletable(tree: Path) -> None:
-    for folder, folders, _ in os.walk(tree):
-        for name in folders:
-            _open_up(Path(folder) / name)
 
 
 def _environment(script: Path) -> Mapping[str, str]:
