@@ -141,8 +141,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Verifying:
     store = Store(tmp_path_factory.mktemp("store"))
     image = capsules.shell_image(store.layout, tmp_path_factory.mktemp("image"))
     store.runtime.mkdir(parents=True)
-    capsules.runtime_image(store.layout, image, store.runtime)
-    return Verifying(store, image)
+    runtime = capsules.runtime_image(store.layout, image, store.runtime)
+    return Verifying(store, replace(image, runtime=runtime.digest))
 
 
 @pytest.fixture

@@ -272,11 +272,8 @@ def _result(result: ReportedResult) -> str:
     numbers = [" ".join("none" if value is None else f"{value:.9g}" for value in side)
                for side in (result.expected, result.found)]  # fmt: skip
     within = f", within {result.tolerance:.3g}{unit}" if result.tolerance else ""
-    if result.equal:
-        told = "the same"
-    else:
-        told = f"agrees{within}" if result.agrees else f"DIFFERS{within}"
-    return f"{result.name}: {numbers[0]} → {numbers[1]}{unit}: {told}"
+    judged = f"agrees{within}" if result.agrees else f"DIFFERS{within}"
+    return f"{result.name}: {numbers[0]} → {numbers[1]}{unit}: {'the same' if result.equal else judged}"
 
 
 def _conclusion(report: Report) -> ExitCode:
