@@ -228,6 +228,8 @@ def test_relance_run_records_at_its_end_and_after_a_failure(analysis: Callable[[
     assert (greet["image"]["config"], greet["image"]["resolved"]) == ("unknown", "unknown")
     assert {item["name"]: item["value"] for item in greet["parameters"]}["text"] == "hallo"
     assert found["run"]["configuration"]["greeting"]["text"] == "hallo"
+    assert found["run"]["environments"] == {"toy": independent(toy.folder / "envs" / "toy.txt")}
+    assert found["run"]["redacted"] == []
     assert toy("runs").stdout.endswith("  ok: 2 ok\n")
     (toy.folder / "results" / "logs" / "shout.log").unlink()
     snakefile = toy.folder / "Snakefile"
@@ -239,6 +241,32 @@ def test_relance_run_records_at_its_end_and_after_a_failure(analysis: Callable[[
         "failed",
         1,
     )
+
+
+def test_a_run_of_relance_is_recorded_from_its_own_graph_whatever_becomes_of_the_snakefile(
+    analysis: Callable[[str], Relance],
+) -> None:
+    toy = analysis("toy")
+    assert toy("run", "--runtime", "plain").returncode == 0
+    first = shown(toy)
+    (record_file,) = toy.folder.glob(".snakemake/relance/run-*/record.json")
+    record_file.unlink()
+    (toy.folder / "Snakefile").write_text("rule all\n")
+    assert toy("record").returncode == 0
+    second = shown(toy)
+    assert second["run"]["graph"] is True
+    assert [job["parameters"] for job in second["jobs"]] == [job["parameters"] for job in first["jobs"]]
+
+
+def test_secrets_given_to_a_run_are_not_in_its_record(recorded: Relance) -> None:
+    value = "zz9" + "Pq7Lm"
+    arguments = ("results/inline.txt", "--logger", "relance", "--config", f"api_token={value}")
+    assert snakemake(recorded.folder, *arguments).returncode == 0
+    done = recorded("record")
+    assert "left out of the record as secrets: command; configuration, api_token" in done.stderr
+    found = shown(recorded)
+    assert value not in json.dumps(found)
+    assert found["run"]["redacted"] == ["command", "configuration, api_token"]
 
 
 def test_a_run_of_snakemake_7_is_recorded_from_its_metadata(recorded: Relance) -> None:

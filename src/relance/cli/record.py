@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from relance.cli.progress import counting
+from relance.engines import snakemake
 from relance.errors import ExitCode, InputError
 from relance.recording import build, files
 
@@ -49,7 +50,9 @@ def last(analysis: Path, *, quiet: bool) -> Path:
         folder, events = latest.folder, latest.folder / files.EVENTS
         if latest.record and files.is_current(folder / files.NAME):
             return folder / files.NAME
-    return make(build.Request(analysis, events, dict(os.environ)), folder, quiet=quiet)
+    graph = snakemake.RunFolder(folder).graph if folder is not None else None
+    request = build.Request(analysis, events, dict(os.environ), graph=graph)
+    return make(request, folder, quiet=quiet)
 
 
 def _ran_since(analysis: Path, events: Path) -> bool:

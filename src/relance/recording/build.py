@@ -12,7 +12,7 @@ from typing import Literal
 
 from relance import __version__, digest
 from relance.model import UNKNOWN, Digest, FileDigest, ImageRecord, JobRecord, RunFacts, RunRecord, Unknown
-from relance.recording import jobs, sources
+from relance.recording import jobs, redaction, sources
 from relance.recording.code import JobCode, Parsed, SourceTree
 from relance.recording.images import Resolver
 from relance.recording.jobs import FoundJob
@@ -109,7 +109,7 @@ def record(request: Request, effects: Effects) -> RunRecord:
         for job, code in zip(found, codes, strict=True)
     )
     digests.remember()
-    return RunRecord(
+    made_record = RunRecord(
         run=RunFacts(
             made="during the run" if events else "afterwards",
             graph=graph is not None,
@@ -136,6 +136,7 @@ def record(request: Request, effects: Effects) -> RunRecord:
             read_outside=tuple(told(path) for path in graph.read_outside) if graph else UNKNOWN,
             variables=graph.variables if graph else UNKNOWN,
             beyond=graph.beyond if graph else UNKNOWN,
+            environments=_environments(analysis) if _is_locked(request, arguments) else {},
         ),
         jobs=finished,
         files=files,
@@ -143,6 +144,21 @@ def record(request: Request, effects: Effects) -> RunRecord:
         ended=events.last if events else UNKNOWN,
         times=tuple(job.times for job in found),
     )
+    kept = redaction.redacted(made_record)
+    if kept.run.redacted:
+        effects.say(f"left out of the record as secrets: {'; '.join(kept.run.redacted)}")
+    return kept
+
+
+def _is_locked(request: Request, arguments: Sequence[str]) -> bool:
+    """Return whether jobs ran as plain processes in the analysis's locked environments."""
+    return request.runtime in {"plain", UNKNOWN} and any(
+        "/relance/plain-images" in text for text in arguments
+    )
+
+
+def _environments(analysis: Path) -> dict[str, Digest]:
+    return {path.stem: digest.of_file(path) for path in sorted(analysis.glob("envs/*.txt"))}
 
 
 def _ended(request: Request, events: Events | None) -> float | None:
