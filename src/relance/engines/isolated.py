@@ -212,6 +212,8 @@ class IsolatedEngine:
         """Make all that a run needs in its folder."""
         for part in ("home", "tmp"):
             (folder.scratch / part).mkdir(parents=True)
+        shown = (*self.outside, Mount(request.analysis, request.analysis))
+        sandbox.make_mount_points(folder.scratch, shown)
         folder.made.mkdir()
         folder.events.touch()
         snakemake.write_settings(request, folder)

@@ -397,8 +397,36 @@ def check_mountable(paths: Sequence[Path]) -> None:
 def _prepare(call: Enclosed, *, root: bool = True) -> None:
     for name in ("home", "tmp"):
         (call.scratch / name).mkdir(parents=True, exist_ok=True)
-    if root and not (call.scratch / "root").exists():
+    if not root:
+        return
+    if not (call.scratch / "root").exists():
         roots.make_folder(call.scratch / "root", (os.getuid(), os.getgid()))
+    make_mount_points(call.scratch, call.mounts)
+
+
+def make_mount_points(scratch: Path, mounts: Sequence[Mount]) -> None:
+    """Make what a container's mounts are laid over, where that lies in `scratch`: `home`, `tmp` or `root`.
+
+    What rootless Podman makes itself, as another user of the container, nobody here could remove.
+    """
+    for mount in mounts:
+        if any(mount.target != one.target and mount.target.is_relative_to(one.target) for one in mounts):
+            continue
+        place = _place(scratch, mount.target)
+        if not place.is_relative_to(scratch / "root") or (scratch / "root").exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if mount.source.is_dir():
+                place.mkdir(exist_ok=True)
+            else:
+                place.touch()
+
+
+def _place(scratch: Path, target: Path) -> Path:
+    """Return where a path of the container lies on this machine, under nothing that is mounted."""
+    for name, inside in (("home", roots.HOME), ("tmp", roots.TEMPORARY)):
+        if target.is_relative_to(inside):
+            return scratch / name / target.relative_to(inside)
+    return scratch / "root" / target.relative_to("/")
 
 
 def _inner(call: Enclosed, places: Mapping[str, str] | None = None) -> list[str]:

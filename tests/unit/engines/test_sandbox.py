@@ -11,6 +11,7 @@ import pytest
 
 from relance.digest import of_bytes
 from relance.engines import roots, sandbox
+from relance.engines.sandbox import Mount
 from relance.errors import InputError, MissingPartError
 
 
@@ -66,3 +67,17 @@ def test_a_root_has_nothing_in_it(tmp_path: Path) -> None:
     roots.make_folder(tmp_path / "root", (1000, 1000))
     files = [path for path in (tmp_path / "root").rglob("*") if path.is_file() and not path.is_symlink()]
     assert sorted(path.name for path in files) == ["group", "passwd"]
+
+
+def test_every_mount_has_its_place_before_an_engine_starts(tmp_path: Path) -> None:
+    scratch, source = tmp_path / "scratch", tmp_path / "source.txt"
+    source.write_text("x")
+    for name in ("home", "tmp", "root"):
+        (scratch / name).mkdir(parents=True)
+    targets = ("/data/deep/a.txt", "/tmp/b.txt", "/home/relance/c.txt")  # noqa: S108 - of the container
+    mounts = [Mount(source, Path(target)) for target in targets]
+    mounts += [Mount(tmp_path, Path("/folder")), Mount(source, Path("/folder/inside/of/it"))]
+    sandbox.make_mount_points(scratch, mounts)
+    made = sorted(str(path.relative_to(scratch)) for path in scratch.rglob("*") if path.is_file())
+    assert made == ["home/c.txt", "root/data/deep/a.txt", "tmp/b.txt"]
+    assert (scratch / "root" / "folder").is_dir()
