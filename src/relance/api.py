@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from relance.capsule import archive, reading, sources
 from relance.capsule import results as captured
 from relance.capsule.checkout import checkout
+from relance.capsule.difference import Difference, difference
 from relance.capsule.model import Capsule as Content
 from relance.capsule.model import CapsuleFile, CapsuleImage, CapsuleJob
 from relance.engines.base import Watch
@@ -28,12 +30,15 @@ from relance.model import Digest, RuntimeKind
 from relance.recast import changes as recast_changes
 from relance.recast import recasting
 from relance.recast.model import Planned, Recast
+from relance.rerun.execution import Settings
 from relance.results import Results, html
 from relance.results.figures import quantity
 from relance.specification.model import Interface, Parameter, Value
 from relance.store import place
 from relance.store.layout import Descriptor
 from relance.store.store import Store
+from relance.verify import reproduction, verifying
+from relance.verify.model import Report
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,11 @@ class Machine:
     """Told what is done in place of something better, and what takes long."""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     """Variables that tell where the user's folders are, and how container engines are reached."""
+
+    @property
+    def usable_cores(self) -> int:
+        """The number of cores that are used at once."""
+        return self.cores or len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True)
@@ -178,6 +188,37 @@ class Capsule:
         """
         return checkout(self._store.layout, self._content, Path(folder).absolute()).folder
 
+    def diff(self, other: Capsule) -> Difference:
+        """Return what changed from this capsule to another; nothing is false."""
+        return difference(self._content, other.content)
+
+    def verify(self, *, rerun: bool = False, case: str | None = None) -> Report:
+        """Read all that the capsule holds, compare it with its digests and, if asked, run it again.
+
+        Args:
+            rerun: whether everything is run again, from the capsule alone, and compared.
+            case: a validation case to run in place of the captured run.
+
+        Raises:
+            InputError: the case isn't known. A damaged capsule is a report, not an error.
+            MissingPartError: this machine lacks a sandbox or a runtime.
+        """
+        if not rerun:
+            return verifying.verify(self._store, self._descriptor)
+        machine = self._machine
+        settings = Settings(
+            outer=machine.environment,
+            runtime=machine.runtime,
+            trusted=machine.trust,
+            cores=machine.usable_cores,
+            cache=place.cache(machine.environment),
+            say=machine.say,
+        )
+        with TemporaryDirectory(prefix="relance-verify-") as folder:
+            asked = reproduction.Request(Path(folder), settings, case, machine.usable_cores)
+            effects = reproduction.Effects(_unwatched, machine.say)
+            return verifying.verify(self._store, self._descriptor, verifying.Rerun(asked, effects))
+
     def recast(
         self,
         *,
@@ -208,8 +249,7 @@ class Capsule:
         request = self._request(parameters, nested, inputs, case, audit=audit, reuse=reuse)
         checked = recasting.check(request)
         chosen = Path(folder) if folder else Path.cwd() / recasting.folder_name(request, checked)
-        watch = Watch(lambda _progress: None, lambda: None)
-        effects = recasting.Effects(self._machine.say, lambda: nullcontext(watch))
+        effects = recasting.Effects(self._machine.say, _unwatched)
         outcome = recasting.recast(request, checked, chosen.absolute(), effects)
         if isinstance(outcome, recasting.Unfinished):
             raise AnalysisError(
@@ -261,7 +301,7 @@ class Capsule:
             cache=place.cache(machine.environment),
             runtime=machine.runtime,
             trusted=machine.trust,
-            cores=machine.cores or len(os.sched_getaffinity(0)),
+            cores=machine.usable_cores,
             reuse=reuse,
             audit=audit,
         )
@@ -282,6 +322,10 @@ class Capsule:
             + html.table(("parameter", "captured", ""), rows)
             + html.table(("result", "", ""), results)
         )
+
+
+def _unwatched() -> AbstractContextManager[Watch]:
+    return nullcontext(Watch(lambda _progress: None, lambda: None))
 
 
 def _found(store: Store, given: Path | str) -> Descriptor:

@@ -52,6 +52,25 @@ def test_a_capsule_is_checked_out(counting, tmp_path: Path) -> None:
     assert json.loads((folder / "results/total.json").read_text()) == {"total": 5}
 
 
+def test_a_capsule_is_verified_and_compared_with_another(counting, store: Store) -> None:
+    assert counting.verify().verdict == "intact"
+    assert not counting.diff(counting)
+    changed = small(store.layout)
+    files = tuple(
+        kept(store.layout, file.path, b"#!/bin/sh\n", file.role, executable=True)
+        if file.path == "scripts/count.sh"
+        else file
+        for file in changed.files
+    )
+    writing.write(store.layout, replace(changed, files=files), name="changed")
+    found = counting.diff(opened(store, "changed"))
+    assert [change.name for change in found.code] == ["scripts/count.sh"]
+    blob = store.layout.path(counting.files["data/a.txt"].digest)
+    blob.chmod(0o644)
+    blob.write_bytes(b"x\nx\n")
+    assert counting.verify().verdict == "damaged"
+
+
 def test_what_is_no_capsule_is_refused_with_what_to_do(store: Store, tmp_path: Path) -> None:
     (tmp_path / "analysis").mkdir()
     with pytest.raises(InputError, match="capture the analysis first"):
