@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from relance import digest
 from relance.capsule.encoding import encode
 from relance.capsule.model import Capsule, CapsuleImage, CapsuleJob
 from relance.errors import InputError
-from relance.model import JobRecord
+
+_Ready = tuple[str, tuple[str, ...], bytes, tuple[int, ...], int]
+"""A job whose turn can be: what decides it, and its number."""
 
 
 def ordered(capsule: Capsule) -> Capsule:
@@ -47,28 +49,28 @@ def _jobs(jobs: Sequence[CapsuleJob]) -> tuple[CapsuleJob, ...]:
     for number, needs in enumerate(waiting):
         for needed in needs:
             readers[needed].append(number)
-    keys = [(*_name(job.record), digest.canonical_json(encode(job.record))) for job in jobs]
-    ready = [(keys[number], number) for number, needs in enumerate(waiting) if not needs]
+    keys = [_key(job) for job in jobs]
+    ready: list[_Ready] = [(*keys[number], (), number) for number, needs in enumerate(waiting) if not needs]
     heapq.heapify(ready)
-    order: list[int] = []
+    place: dict[int, int] = {}
     while ready:
-        _, number = heapq.heappop(ready)
-        order.append(number)
+        number = heapq.heappop(ready)[-1]
+        place[number] = len(place)
         for reader in readers[number]:
             waiting[reader].discard(number)
             if not waiting[reader]:
-                heapq.heappush(ready, (keys[reader], reader))
-    if len(order) < len(jobs):
+                heapq.heappush(ready, (*keys[reader], _places(jobs[reader], place), reader))
+    if len(place) < len(jobs):
         raise _disorder("jobs that need each other in a circle")
-    place = {number: position for position, number in enumerate(order)}
-    return tuple(
-        replace(jobs[number], needs=tuple(sorted({place[needed] for needed in jobs[number].needs})))
-        for number in order
-    )
+    return tuple(replace(jobs[number], needs=_places(jobs[number], place)) for number in place)
 
 
-def _name(record: JobRecord) -> tuple[str, tuple[str, ...], str]:
-    return record.rule, record.outputs, str(record.wildcards)
+def _key(job: CapsuleJob) -> tuple[str, tuple[str, ...], bytes]:
+    return job.record.rule, job.record.outputs, digest.canonical_json(encode(replace(job, needs=())))
+
+
+def _places(job: CapsuleJob, place: Mapping[int, int]) -> tuple[int, ...]:
+    return tuple(sorted({place[needed] for needed in job.needs}))
 
 
 def _disorder(found: str) -> InputError:

@@ -87,6 +87,9 @@ def _verdict(capsule: Capsule, record: JobRecord) -> Verdict:
         return Verdict(None, "it reads outside the analysis")
     if any(path.startswith("/") and {":", ","} & set(path) for path in record.inputs):
         return Verdict(None, "it reads a file whose name containers can't be shown")
+    for outside in capsule.specification.outside:
+        if record.rule in outside.rules:
+            return Verdict(None, f"it needs {outside.name} ({outside.kind}), which no capsule holds")
     image = image_of(capsule, record)
     return Verdict(None, "the image that it ran in is not known") if image is None else Verdict(image)
 

@@ -210,6 +210,35 @@ def test_documents_follow_their_schemas(capsule: Capsule) -> None:
         Draft202012Validator(schema.bundled(name)).validate(json.loads(data))
 
 
+def properties(name: str, *place: str) -> set[str]:
+    """Return the keys that a schema knows at a place."""
+    found: Any = schema.bundled(name)
+    for key in place:
+        found = found[key] if not key.isdigit() else found[int(key)]
+    return set(found["properties"])
+
+
+def test_schemas_know_every_field_and_no_other() -> None:
+    def names(kind: type) -> set[str]:
+        return {field.name for field in dataclasses.fields(kind)}
+
+    assert properties("capsule") == names(documents.CapsuleDocument)
+    assert properties("capsule", "properties", "run") == names(RunFacts)
+    assert properties("capsule", "properties", "images", "items") == names(CapsuleImage)
+    assert properties("capsule", "properties", "parent", "anyOf", "1") == names(Parent)
+    assert properties("capsule", "$defs", "file") == names(FileDigest)
+    jobs = ("properties", "jobs", "items")
+    assert properties("capsule-jobs", *jobs) == names(CapsuleJob)
+    assert properties("capsule-jobs", *jobs, "properties", "times") == names(JobTimes)
+    assert properties("capsule-jobs", "$defs", "record") == names(JobRecord)
+    record = ("$defs", "record", "properties")
+    assert properties("capsule-jobs", *record, "code") == names(CodeRecord)
+    assert properties("capsule-jobs", *record, "image", "anyOf", "2") == names(ImageRecord)
+    assert properties("capsule-files") == names(documents.FilesDocument)
+    assert properties("capsule-files", "properties", "files", "items") == names(CapsuleFile)
+    assert properties("capsule-files", "properties", "links", "items") == names(CapsuleLink)
+
+
 def test_jobs_are_renumbered_with_their_order(tmp_path: Path) -> None:
     one, two, total = capsules.jobs(None)
     capsule = dataclasses.replace(

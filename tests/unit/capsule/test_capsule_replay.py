@@ -12,6 +12,7 @@ from relance.capsule.ordering import ordered
 from relance.capsule.replay import replay_script, verdicts
 from relance.model import UNKNOWN, CodeRecord, ImageRecord
 from relance.specification import reading
+from relance.specification.model import Outside
 from relance.store.layout import Layout
 
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
@@ -149,6 +150,13 @@ def test_what_the_script_cannot_run_is_named_with_the_reason(
     assert name == "count sample=a"
     assert reason in why
     assert [words[1] for words in called(script, "job")] == ["count sample=b", "sum"]
+
+
+def test_a_job_that_needs_what_lies_outside_is_left(capsule: Capsule) -> None:
+    outside = Outside("network", "a conditions database", "it is large", ("sum",))
+    other = replace(capsule, specification=replace(capsule.specification, outside=(outside,)))
+    assert [verdict.reason for verdict in verdicts(other)][:2] == ["", ""]
+    assert "a conditions database (network)" in verdicts(other)[2].reason
 
 
 def test_what_such_a_job_made_comes_from_the_capsule_and_is_not_compared(capsule: Capsule) -> None:
