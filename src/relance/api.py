@@ -228,6 +228,7 @@ class Capsule:
         parameters: Mapping[str, object] | None = None,
         audit: int = 0,
         reuse: bool = True,
+        fetch: bool = False,
         **nested: Any,
     ) -> Recast:
         """Run the analysis again with other parameters or input files; see `relance recast`.
@@ -239,6 +240,7 @@ class Capsule:
             parameters: values by the interface's names: numbers, or text with a unit.
             audit: how many of the restored jobs are run once more and compared.
             reuse: whether anything is restored.
+            fetch: whether inputs that the capsule keeps by reference are brought first, by the network.
             nested: parameters whose names have dots: `signal={"mass": 2500}` is `signal.mass`.
 
         Raises:
@@ -246,7 +248,7 @@ class Capsule:
             AnalysisError: a job failed.
             MissingPartError: this machine lacks a sandbox or a runtime.
         """
-        request = self._request(parameters, nested, inputs, case, audit=audit, reuse=reuse)
+        request = self._request(parameters, nested, inputs, case, audit=audit, reuse=reuse, fetch=fetch)
         checked = recasting.check(request)
         chosen = Path(folder) if folder else Path.cwd() / recasting.folder_name(request, checked)
         effects = recasting.Effects(self._machine.say, _unwatched)
@@ -285,6 +287,7 @@ class Capsule:
         *,
         audit: int = 0,
         reuse: bool = True,
+        fetch: bool = False,
     ) -> recasting.Request:
         machine = self._machine
         given = recast_changes.Changes(
@@ -304,6 +307,7 @@ class Capsule:
             cores=machine.usable_cores,
             reuse=reuse,
             audit=audit,
+            fetch=fetch,
         )
 
     def __repr__(self) -> str:

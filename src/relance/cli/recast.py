@@ -36,6 +36,7 @@ _LAST_LINES = 20
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would run and why; keep nothing, run nothing.")
 @click.option("--audit", metavar="[N]", type=click.IntRange(min=0), is_flag=False, flag_value=3, default=0,
               show_default="none", help="Run N (3) of the restored jobs once more and compare.")  # fmt: skip
+@click.option("--fetch", is_flag=True, help="Bring inputs that are kept by reference, by the network, first.")
 @click.option("--no-reuse", is_flag=True, help="Restore nothing: run every job.")
 @click.option("--runtime", type=click.Choice([kind.value for kind in RuntimeKind]),
               help="What jobs run in; the first that works if left out.")  # fmt: skip
@@ -54,6 +55,7 @@ def recast(  # noqa: PLR0917 - click passes each by name
     output: Path | None,
     dry_run: bool,
     audit: int,
+    fetch: bool,
     no_reuse: bool,
     runtime: str | None,
     trust: bool,
@@ -98,6 +100,7 @@ def recast(  # noqa: PLR0917 - click passes each by name
             cores=usable,
             reuse=not no_reuse,
             audit=audit,
+            fetch=fetch,
         )
         checked = recasting.check(request)
         if dry_run:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from relance import digest
+from relance.capsule import fetching
 from relance.capsule import results as captured
 from relance.capsule.model import Capsule
 from relance.engines import leavings
@@ -63,6 +64,8 @@ class Request:
     reuse: bool = True
     audit: int = 0
     """How many restored jobs are run once more."""
+    fetch: bool = False
+    """Whether inputs that the capsule keeps by reference are brought first, by the network."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +205,8 @@ def _note_run(work: Work, path: Path) -> None:
 
 def _prepared(request: Request, checked: Checked, folder: Path, say: Callable[[str], None]) -> Work:
     """Check the capsule out and put the given files where the configuration will say they are."""
-    work = rerun_folder.prepare(request.store, request.capsule, folder, say)
+    fetch = fetching.fetcher(request.capsule.files, request.cache) if request.fetch else None
+    work = rerun_folder.prepare(request.store, request.capsule, folder, say, fetch=fetch)
     root = work.analysis.resolve()
     layout = request.store.layout
     for name, given in checked.inputs.items():
