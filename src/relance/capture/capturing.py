@@ -11,6 +11,7 @@ from relance.capsule.model import Capsule, CapsuleFile, Parent, Role
 from relance.capture import files, images, jobs, openness, recorded, sources
 from relance.capture.files import Candidate
 from relance.capture.images import Import
+from relance.capture.secrecy import Searched
 from relance.errors import InputError
 from relance.model import UNKNOWN, Digest, RunRecord, Stored
 from relance.specification import reading
@@ -103,7 +104,9 @@ def capture(store: Store, request: Request, effects: Effects) -> Captured:
     with store.writing():
         layout = store.layout
         found = images.collect(layout, request.analysis, record, effects.bring)
-        kept = _put(store, request.analysis, planned, effects)
+        searched = Searched(effects.cache.with_name("searched.json"))
+        searched.images(layout, found.images, planned.specification.allowed_secrets)
+        kept = _put(store, request.analysis, planned, effects, searched)
         known = {file.path: file.digest for file in record.files if file.digest != UNKNOWN}
         held = _held(request.analysis, planned, kept, known, effects.cache)
         _refuse_changed(record, held)
@@ -133,7 +136,9 @@ def capture(store: Store, request: Request, effects: Effects) -> Captured:
     return Captured(descriptor, capsule, name)
 
 
-def _put(store: Store, analysis: Path, planned: Plan, effects: Effects) -> Mapping[str, Stored]:
+def _put(
+    store: Store, analysis: Path, planned: Plan, effects: Effects, searched: Searched
+) -> Mapping[str, Stored]:
     wanted = {analysis / candidate.path: candidate.path for candidate in planned.kept()}
     total = sum(path.stat().st_size for path in wanted)
     done = 0
@@ -144,8 +149,10 @@ def _put(store: Store, analysis: Path, planned: Plan, effects: Effects) -> Mappi
         effects.progress(done, total)
 
     memory = Memory(effects.cache)
+    searched.files(wanted, memory, planned.specification.allowed_secrets)
     stored = content.put_all(store.layout, wanted, cache=memory, told=told)
     memory.write()
+    searched.remember(stored.values())
     return {wanted[path]: where for path, where in stored.items()}
 
 

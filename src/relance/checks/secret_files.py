@@ -62,6 +62,11 @@ def by_start(start: bytes) -> str | None:
     return "private key and certificate" if _PKCS12.match(start) else None
 
 
+def is_archive(start: bytes) -> bool:
+    """Return whether the first bytes (512 of them) are those of a tar file, which holds files as they are."""
+    return start[257:262] == b"ustar"
+
+
 def is_packed(start: bytes) -> bool:
     """Return whether a file is compressed, by its first bytes: what is inside isn't looked at."""
     return start.startswith(_PACKED)

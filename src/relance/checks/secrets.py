@@ -9,7 +9,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -22,6 +22,10 @@ from relance.store.importing import unpacking
 from relance.store.layout import Descriptor, Layout
 
 _START = 512
+_DATA_PART = 1 << 16
+"""Bytes searched at either end of data that are larger: what experiments write is binary, and much of it."""
+_TEXT_PART = 1 << 25
+"""As `_DATA_PART`, of text: events as text are larger than any program."""
 _TEST_PARTS = frozenset(("test", "tests", "testing", "test_data", "testdata", "examples", "_vendor"))
 _LIBRARIES = (
     "usr/",
@@ -142,8 +146,20 @@ def _found(stream: IO[bytes], place: str, size: int) -> tuple[Finding, ...]:
         return ()
     stream.seek(0)
     whole = secret_files.by_start(start) or secret_files.by_name(place)
-    spots = () if secret_files.is_packed(start) else secret_search.spots(stream)
+    spots = () if secret_files.is_packed(start) else _spots(stream, size, start)
     return _told(stream, place, spots, whole, lines=b"\0" not in start)
+
+
+def _spots(stream: IO[bytes], size: int, start: bytes) -> tuple[Spot, ...]:
+    """Return the secrets of a file; of large data only those near its beginning and its end."""
+    is_data = b"\0" in start and not secret_files.is_archive(start)
+    part = _DATA_PART if is_data else _TEXT_PART
+    if size <= 2 * part:
+        return secret_search.spots(stream)
+    head = secret_search.spots(io.BytesIO(stream.read(part)))
+    stream.seek(size - part)
+    tail = secret_search.spots(io.BytesIO(stream.read(part)))
+    return (*head, *(replace(spot, offset=size - part + spot.offset) for spot in tail))
 
 
 def _told(
