@@ -118,3 +118,14 @@ def test_the_image_of_a_capsule_can_be_taken_from_it(host, store, capsule, tmp_p
     good(relance(store.folder, "push", "counting", reference))
     said = json.loads(good(relance(tmp_path / "yours", "images", "import", reference, "--json")))
     assert said["config"] == capsule.images[0].config
+
+
+def test_a_capsule_goes_from_a_file_or_one_registry_to_another(host, store, capsule, tmp_path):
+    digest = reading.find(store.layout, "counting").digest
+    good(relance(store.folder, "export", "counting", tmp_path / "counting.tar"))
+    other = tmp_path / "other"
+    good(relance(other, "push", tmp_path / "counting.tar", f"{host}/from/file:1"))
+    said = good(
+        relance(tmp_path / "third", "push", f"{host}/from/file:1", f"{host}/from/registry:1", "--json")
+    )
+    assert json.loads(said)["digest"] == digest

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
 
 from relance.capsule import archive, oci, reading, sources, writing
-from relance.cli import places, registries, signals
+from relance.cli import capsules, places, registries, signals
 from relance.cli.inspect import size
 from relance.cli.progress import counting
-from relance.errors import InputError
 from relance.model import Digest
 from relance.store import manifests
 from relance.store.layout import LARGEST_MANIFEST, Descriptor, Layout
@@ -37,7 +36,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result a
 _QUIET = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 
 
-@click.command()
+@click.command(epilog=capsules.HELP)
 @click.argument("capsule")
 @click.argument("reference")
 @_REPORTS
@@ -66,15 +65,15 @@ def push(  # noqa: PLR0917 - click passes each by name
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Push CAPSULE (a name or digest in the store) to REFERENCE, HOST/REPOSITORY:TAG.
+    """Push CAPSULE to REFERENCE, HOST/REPOSITORY:TAG.
 
     Its digest stays what it is. What the registry has already isn't sent again; an interrupted push goes on
     when the same command is typed again. Logins: RELANCE_REGISTRY_USER and RELANCE_REGISTRY_PASSWORD,
     RELANCE_REGISTRY_TOKEN, or those of 'podman login'.
     """
-    layout = Store(places.store(os.environ, chosen_store)).layout
     target = Reference.parse(reference)
-    root = found(layout, capsule)
+    store, root = found(capsule, os.environ, chosen_store)
+    layout = store.layout
     about = referrers.in_layout(layout, root.digest) if with_reports else ()
     if dry_run:
         _tell_plan(layout, (root, *about), target, as_json=as_json)
@@ -138,19 +137,19 @@ def pull(  # noqa: PLR0917 - click passes each by name
         click.echo(got.manifest.digest)
 
 
-def found(layout: Layout, text: str) -> Descriptor:
-    """Return what a capsule's name or digest, or any name of the layout's index, means.
+def found(text: str, environment: Mapping[str, str], chosen: Path | None) -> tuple[Store, Descriptor]:
+    """Return the capsule that is meant, or what another name of the store's index means.
 
     Raises:
-        InputError: nothing.
+        InputError: nothing, or a capsule that is broken or hostile.
+        MissingPartError: a registry does not answer, or refuses.
     """
-    try:
-        return reading.find(layout, text)
-    except InputError:
-        other = layout.names().get(text)
-        if other is None:
-            raise
-        return other
+    store = Store(places.store(environment, chosen))
+    named = store.layout.names().get(text) if store.content.exists() else None
+    if named is not None:
+        return store, named
+    store, described, _ = capsules.opened(text, environment, chosen)
+    return store, described
 
 
 def _checked(reference: Reference, access: Access) -> Reference:

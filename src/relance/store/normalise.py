@@ -142,16 +142,19 @@ def assemble(
         layer = Descriptor(LAYER_TYPE, blob.digest, blob.size)
     layers = (*(base.layers if base else ()), layer)
     config = layout.add_json(_configuration(settings, architecture, layers), CONFIG_TYPE)
-    manifest = layout.add_json(
-        {
-            "schemaVersion": 2,
-            "mediaType": MANIFEST_TYPE,
-            "config": config.to_json(),
-            "layers": [item.to_json() for item in layers],
-        },
-        MANIFEST_TYPE,
-    )
+    manifest = write_manifest(layout, config, layers)
     return Image(manifest, config, layers, settings, architecture)
+
+
+def write_manifest(layout: Layout, config: Descriptor, layers: Sequence[Descriptor]) -> Descriptor:
+    """Store the manifest of an image whose configuration and layers are there."""
+    value = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": config.to_json(),
+        "layers": [layer.to_json() for layer in layers],
+    }
+    return layout.add_json(value, MANIFEST_TYPE)
 
 
 class _Stream(io.RawIOBase):

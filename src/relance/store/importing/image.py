@@ -14,7 +14,7 @@ from relance.store import configuration
 from relance.store.importing.unpacking import unpack
 from relance.store.layout import CONFIG_TYPE, LAYER_TYPE, MANIFEST_TYPE, Descriptor, Layout
 from relance.store.manifests import DOCKER_MANIFEST_TYPE
-from relance.store.normalise import Image
+from relance.store.normalise import Image, write_manifest
 
 SYSTEM = "linux"
 MANIFESTS = (MANIFEST_TYPE, DOCKER_MANIFEST_TYPE)
@@ -67,21 +67,7 @@ def take_in(layout: Layout, found: Found, architecture: str) -> Image:
         for number, (diff_id, packed) in enumerate(zip(said.diff_ids, found.layers, strict=True))
     ]
     config = layout.add(found.config, CONFIG_TYPE)
-    return written(layout, config, layers)
-
-
-def written(layout: Layout, config: Descriptor, layers: Sequence[Descriptor]) -> Image:
-    """Write the manifest of an image whose blobs are there, and return the image."""
-    manifest = layout.add_json(
-        {
-            "schemaVersion": 2,
-            "mediaType": MANIFEST_TYPE,
-            "config": config.to_json(),
-            "layers": [layer.to_json() for layer in layers],
-        },
-        MANIFEST_TYPE,
-    )
-    return Image.read(layout, manifest)
+    return Image.read(layout, write_manifest(layout, config, layers))
 
 
 def check_layers(name: str, layers: Sequence[Descriptor]) -> None:

@@ -21,9 +21,9 @@ from typing import BinaryIO, cast
 
 from relance.errors import AnalysisError, InputError, MissingPartError
 from relance.store.configuration import Settings
-from relance.store.importing.image import SYSTEM, written
+from relance.store.importing.image import SYSTEM
 from relance.store.layout import CONFIG_TYPE, LAYER_TYPE, Descriptor, Layout
-from relance.store.normalise import Image
+from relance.store.normalise import Image, write_manifest
 from relance.store.tree import flatten, write_tar
 
 # github.com/apptainer/sif: all numbers little-endian, without gaps.
@@ -140,7 +140,7 @@ def take_in(layout: Layout, path: Path, architecture: str) -> Image:
         "rootfs": {"type": "layers", "diff_ids": [layer.digest]},
         "history": [{"created": _EPOCH}],
     }
-    return written(layout, layout.add_json(config, CONFIG_TYPE), [layer])
+    return Image.read(layout, write_manifest(layout, layout.add_json(config, CONFIG_TYPE), [layer]))
 
 
 def _check_size(program: str, path: Path, partition: Partition) -> None:
