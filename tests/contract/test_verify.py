@@ -126,6 +126,7 @@ class Verifying:
         if not network:
             command = ["unshare", "--net", *command]
         environment = os.environ | {"RELANCE_STORE": str(self.store.folder)}
+        environment["XDG_CACHE_HOME"] = str(self.store.folder.parent / "cache")
         return subprocess.run(
             command, cwd=self.store.folder, env=environment, capture_output=True, text=True, check=False
         )
@@ -299,6 +300,29 @@ def test_what_a_capsule_does_not_hold_is_named_and_nothing_runs(verifying: Verif
     code, report = verifying.report("--rerun")
     assert (code, report["verdict"]) == (3, "not closed")
     assert any("data/a.txt" in open_end for open_end in report["not_closed"])
+
+
+@pytest.mark.container
+def test_an_input_that_is_kept_by_reference_is_only_fetched_if_asked_for(
+    verifying: Verifying, tmp_path: Path
+) -> None:
+    away = tmp_path / "a.txt"
+    away.write_bytes(capsules.INPUTS["data/a.txt"])
+    capsule = verifying.capsule()
+
+    def elsewhere(file: CapsuleFile) -> CapsuleFile:
+        if file.path != "data/a.txt":
+            return file
+        return replace(file, stored=None, locations=(away.as_uri(),))
+
+    verifying.written(replace(capsule, files=tuple(map(elsewhere, capsule.files))))
+    assert verifying.report("--rerun")[0] == 3
+    code, report = verifying.report("--rerun", "--fetch")
+    assert (code, report["verdict"]) == (0, "reproduced")
+    away.write_bytes(b"another\n")
+    shutil.rmtree(tmp_path / "cache")
+    done = verifying("verify", "counting", "--rerun", "--fetch")
+    assert (done.returncode, "Traceback" in done.stderr) == (3, False)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from relance.errors import ExitCode, InputError
 from relance.model import RuntimeKind
 
 if TYPE_CHECKING:
+    from relance.capsule.checkout import Fetch
     from relance.capsule.model import CapsuleFile
     from relance.engines.base import Watch
     from relance.rerun.execution import Settings
@@ -92,7 +93,7 @@ def verify(  # noqa: PLR0917 - click passes each by name
         again = None
         if rerun:
             chosen = _settings(runtime, usable, say, trusted=trust)
-            request = Request(folder, chosen, case, usable, _fetched if fetch else None)
+            request = Request(folder, chosen, case, usable, _fetch if fetch else None)
             again = verifying.Rerun(request, Effects(_watching(usable, say, quiet=quiet), say))
         with counting("reading", quiet=quiet) as told:
             made = verifying.verify(store, described, again, told=told)
@@ -188,17 +189,10 @@ def _settings(runtime: str | None, cores: int, say: Callable[[str], None], *, tr
     )
 
 
-def _fetched(file: CapsuleFile, path: Path) -> bool:
-    """Bring an input that is kept by reference to its path; return whether it has a location at all."""
-    from relance.specification.model import ExternalData
-    from relance.store import assets
+def _fetch(files: Iterable[CapsuleFile]) -> Fetch:
+    from relance.capsule import fetching
 
-    if not file.locations:
-        return False
-    digits = file.digest.removeprefix("sha256:")
-    data = ExternalData(path.name, file.size, digits, file.locations, file.adler32)
-    assets.fetch(data, path.parent)
-    return True
+    return fetching.fetcher(files, places.cache(os.environ))
 
 
 def _as_json(report: Report) -> str:

@@ -47,7 +47,7 @@ class Request:
     """A validation case of the specification; None: the captured run."""
     jobs: int = 1
     """Products that are compared at once."""
-    fetch: Fetch | None = None
+    fetch: Callable[[Iterable[CapsuleFile]], Fetch] | None = None
     """Brings inputs that are kept by reference, before anything runs; None: nothing is fetched."""
 
 
@@ -79,11 +79,14 @@ def reproduce(store: Store, capsule: Capsule, request: Request, effects: Effects
     Raises:
         InputError: the case isn't known or its files aren't there; the folder isn't empty; the capsule is
             damaged.
-        MissingPartError: this machine lacks what a rerun needs.
+        MissingPartError: this machine lacks what a rerun needs, or an input can't be fetched.
     """
     case = None if request.case is None else _case(capsule, request.case)
     not_closed = open_ends(capsule)
-    work = folder.prepare(store, capsule, request.folder, effects.say, fetch=request.fetch)
+    bring = None
+    if request.fetch is not None:
+        bring = request.fetch(file for file in capsule.files if file.role in {Role.SOURCE, Role.INPUT})
+    work = folder.prepare(store, capsule, request.folder, effects.say, fetch=bring)
     if work.missing:
         lacking = ", ".join(file.path for file in work.missing[:9])
         return Reproduction(Verdict.NOT_CLOSED, not_closed=not_closed, message=f"it needs {lacking} to run")
