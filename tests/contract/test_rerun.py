@@ -231,3 +231,29 @@ def test_files_that_a_graph_names_elsewhere_are_not_hashed(work: Work, tmp_path:
     )
     assert endless not in found.digests
     assert "scripts/count.sh" in found.digests
+
+
+def test_a_trusted_capsule_runs_without_a_sandbox_in_its_images(work: Work, counting: Capsule) -> None:
+    done = execution.run(work, settings(trusted=True), NOBODY)
+    assert (done.result.status, done.result.message) == (RunStatus.OK, "")
+    products = {file.path: file.digest for file in counting.files if file.role is Role.PRODUCT}
+    assert products == {path: of_bytes((work.analysis / path).read_bytes()) for path in products}
+
+
+def test_values_change_what_runs_and_reach_the_jobs(work: Work) -> None:
+    done = execution.run(work, settings(values={"samples": ["b"], "threshold": 7}), NOBODY)
+    assert done.result.status is RunStatus.OK
+    assert (work.analysis / "results" / "total.json").read_text() == '{"total": 3}\n'
+    assert done.record is not None
+    parameters = [job.parameters for job in done.record.jobs if job.rule == "count"]
+    assert [[item.value for item in one] for one in parameters] == [[7]]
+    again = execution.run(work, settings(values={"samples": ["b"], "threshold": 7}), NOBODY)
+    assert (again.result.status, again.result.steps_total) == (RunStatus.OK, 0)
+    assert again.record is not None
+    assert {job.rule for job in again.record.jobs} >= {"count", "sum"}
+
+
+def test_only_the_targets_asked_for_are_made(work: Work) -> None:
+    done = execution.run(work, settings(targets=("results/a.count",)), NOBODY)
+    assert done.result.status is RunStatus.OK
+    assert [path.name for path in (work.analysis / "results").iterdir()] == ["a.count"]

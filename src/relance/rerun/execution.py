@@ -40,7 +40,7 @@ class Settings:
     arguments: tuple[str, ...] = ()
     """More arguments of Snakemake, such as `--forcerun reduce`."""
     cache: Path = Path()
-    """Folder for environments of plain processes, if the work folder is no place for them."""
+    """Folder for the environments of plain processes; the work folder if there is none."""
     say: Callable[[str], None] = lambda _text: None
     """Told what is done in place of something better, and what takes long."""
     progress: Callable[[int, int], None] = lambda _done, _all: None
@@ -73,7 +73,9 @@ def engine(work: Work, settings: Settings) -> IsolatedEngine:
         MissingPartError: there is no sandbox on this machine, or no runtime for the jobs.
     """
     analysis = work.analysis
-    locked = environments.of_analysis(analysis, environments.root_for(work.folder, settings.cache))
+    # Work folders come and go; environments are known by what is in them, and serve the next as well.
+    root = environments.root_for(work.folder, settings.cache, lambda *_: settings.cache == Path())
+    locked = environments.of_analysis(analysis, root)
     return isolated.prepare(
         Images(work.store, work.capsule, analysis, settings.say).ready,
         work.runs,
