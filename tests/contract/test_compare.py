@@ -58,7 +58,8 @@ def test_what_cannot_be_compared_is_an_error_of_the_user(folders: Path, argument
 def test_without_numpy_an_array_of_other_bytes_is_undecided(folders: Path) -> None:
     for name, data in (("kept", b"\x93NUMPY1"), ("made", b"\x93NUMPY2")):
         (folders / f"{name}.npy").write_bytes(data)
-    program = "import sys; sys.modules['numpy'] = None\nfrom relance.compare import files\nfrom pathlib import Path\n"
+    program = "import sys; sys.modules['numpy'] = None\nfrom relance.compare import files\n"
+    program += "from pathlib import Path\n"
     program += "print(files.product('x.npy', Path('kept.npy'), Path('made.npy')).tier)"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=folders, capture_output=True, text=True, check=True
