@@ -1,0 +1,2 @@
+def number(value: int, scale: int) -> int:
+    return value * scale
