@@ -100,7 +100,7 @@ def _in_buffer(buffer: bytes, begin: int, end: int) -> Iterator[Spot]:
     at = buffer.find(b"://", begin)
     while 0 <= at < end:
         match = _URL.match(buffer, at)
-        if match and not secret_values.is_placeholder(match[1].decode("latin-1")):
+        if match and not secret_values.is_placeholder(match[1].decode("utf-8", "replace")):
             yield Spot(match.start(1), "password in a URL", strong=False)
         at = buffer.find(b"://", at + 3)
     at = buffer.find(b"glpat-", begin)
@@ -166,7 +166,7 @@ def _assigned(buffer: bytes, at: int) -> Iterator[Spot]:
     left = buffer[max(at - _NAME, 0) : at].translate(_IN_NAME)
     match = _ASSIGNED.match(buffer, at - (len(left) - 1 - left.rfind(b" ")))
     if match and at < match.end("name") and match["sign"] != b"==":
-        name = match["name"].decode("latin-1")
+        name = match["name"].decode("utf-8", "replace")
         which = "bare" if match["quoted"] is None else "quoted"
         value = match[which].decode("utf-8", "replace")
         called = which == "bare" and match["next"] in {b"(", b"[", b"{"}
@@ -184,7 +184,7 @@ def _assigned(buffer: bytes, at: int) -> Iterator[Spot]:
             buffer.rfind(b"login", max(at - 300, 0), at), buffer.rfind(b"machine", max(at - 300, 0), at)
         )
         netrc = _NETRC.match(buffer, login) if login >= 0 else None
-        if netrc and not secret_values.is_placeholder(netrc[1].decode("latin-1")):
+        if netrc and not secret_values.is_placeholder(netrc[1].decode("utf-8", "replace")):
             yield Spot(netrc.start(1), "password of a .netrc", strong=False)
 
 
@@ -194,5 +194,5 @@ def _kind(name: str) -> str:
 
 
 def _is_fake(value: bytes) -> bool:
-    text = value.decode("latin-1")
+    text = value.decode("utf-8", "replace")
     return secret_values.is_placeholder(text) or len(set(text[-16:])) < 6

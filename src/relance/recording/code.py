@@ -121,7 +121,7 @@ class SourceTree:
         """
         self._root = os.path.normpath(analysis)
         self._parsed = parsed
-        self._made = {path for path in map(self._relative, made) if path is not None}
+        self._made = {path for path in map(self._relative, made) if path}
         self._above_made = {parent for path in self._made for parent in _parents(path)}
         self._python: dict[str, PythonFacts] = {}
         self._words: dict[str, tuple[str, ...]] = {}
