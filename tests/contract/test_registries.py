@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.unit.store import foreign
+from tests.unit.store.tarballs import file, layer
 
 from relance.store.layout import INDEX_TYPE, MANIFEST_TYPE, Descriptor, Layout
 from relance.store.registry import pulling, pushing, referrers, upload
@@ -228,6 +230,30 @@ def test_a_pull_killed_at_any_moment_is_finished_by_the_same_command(host, tmp_p
         assert relance("store", "fsck", "--store", yours.folder).returncode == 0
         shutil.rmtree(yours.folder)
     assert killed >= 6
+
+
+@pytest.mark.slow
+def test_an_import_killed_at_any_moment_is_finished_by_the_same_command(host, tmp_path):
+    noise = random.Random(9)
+    layers = [layer(file(f"noise{number}", noise.randbytes(3_000_000))) for number in range(12)]
+    image = foreign.image(*layers)
+    theirs = Layout(tmp_path / "theirs")
+    pushing.push(theirs, foreign.put(theirs, image), Reference.parse(f"{host}/killed/image:1"), ACCESS)
+    killed = 0
+    for number in range(6):
+        store = Store(tmp_path / f"store{number}")
+        blobs = store.content / "blobs/sha256"
+        bring = command("images", "import", f"{host}/killed/image:1", "--store", store.folder, "--json")
+        few = noise.randrange(13)
+        process = subprocess.Popen(bring, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        killed += killed_once(process, lambda few=few, blobs=blobs: len(list(blobs.glob("*"))) >= few)
+        if store.content.exists():
+            assert relance("store", "fsck", "--store", store.folder).returncode == 0
+        done = subprocess.run(bring, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["config"] == image.identity
+        assert relance("store", "fsck", "--store", store.folder).returncode == 0
+    assert killed >= 4
 
 
 def test_two_pulls_of_the_same_at_once_agree(host, tmp_path):

@@ -42,6 +42,8 @@ class Behaviour:
     """So many pieces of an upload are cut off after `break_after` bytes, which are kept."""
     busy: int = 0
     retry_after: str = "7"
+    token_breaks: int = 0
+    """So many requests for a token are answered with 503, each second one with nothing at all."""
     ranges: bool = True
     pieces: bool = True
     referrers: bool = False
@@ -191,6 +193,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _token(self, query: str) -> None:
         behaviour = self.registry.behaviour
+        if self.registry.take("token_breaks"):
+            if behaviour.token_breaks % 2:
+                self.close_connection = True
+            else:
+                self._answer(503)
+            return
         form = parse_qs(query or self.body.decode())
         exchanged = form.get("refresh_token") == [behaviour.password]
         if behaviour.user and not exchanged and self.headers.get("Authorization", "") != self._basic():

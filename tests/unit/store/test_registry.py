@@ -313,6 +313,13 @@ def test_without_a_login_an_open_registry_gives_a_token_too(layout, elsewhere):
         assert all(call.authorization == "" for call in server.calls("GET", "^/token"))
 
 
+def test_a_token_service_that_is_busy_or_breaks_is_asked_again(layout):
+    root = artifact(layout, b"data")
+    with serving(Behaviour(user="ada", password=SECRET, tokens=True, token_breaks=3)) as server:
+        pushing.push(layout, root, at(server), log_in(server), threads=1)
+        assert ("group/thing", root.digest) in server.manifests
+
+
 def test_a_mount_asks_for_the_right_to_read_the_other_repository(layout):
     root = capsule(layout)
     with serving(Behaviour(tokens=True)) as server:

@@ -141,9 +141,9 @@ class Session:
                 used = self._authorization
                 answer = self._redirected(method, url, headers or {}, body, used)
                 if answer.status_code == requests.codes.unauthorized and not logged_in:
-                    logged_in = True
                     answer.close()
                     self._log_in(answer.headers.get("WWW-Authenticate", ""), used)
+                    logged_in = True
                     answer = self._redirected(method, url, headers or {}, body, self._authorization)
             except requests.exceptions.SSLError as error:
                 raise self._untrusted() from error
@@ -268,6 +268,9 @@ class Session:
             answer = self._once("GET", address, {}, lambda: b"", login.basic)
         with answer:
             data = _limited(answer, _SMALL)
+        self._reached = True
+        if answer.status_code in _BUSY:
+            raise requests.ConnectionError("the token service is busy")
         if answer.status_code != requests.codes.ok:
             raise self._refused(answer.status_code, f"HTTP status {answer.status_code} for a token")
         try:
