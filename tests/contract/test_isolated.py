@@ -341,6 +341,17 @@ def test_events_that_snakemake_did_not_write_end_the_run(bench: Callable[[str, R
         toy.run()
 
 
+def test_nothing_that_a_workflow_says_steers_the_terminal(bench: Callable[[str, RuntimeKind], Bench]) -> None:
+    toy = bench("toy", RuntimeKind.APPTAINER)
+    snakefile = toy.analysis / "Snakefile"
+    snakefile.write_text(
+        "from snakemake.exceptions import WorkflowError\nraise WorkflowError('a\\x1b]0;b')\n"
+    )
+    result = toy.run()
+    assert (result.status, "\x1b" in result.message) == (RunStatus.REFUSED, False)
+    assert "a\ufffd]0;b" in result.message
+
+
 def test_plain_processes_are_refused_to_what_is_not_trusted(
     tmp_path: Path, images: Callable[[RuntimeKind], tuple[ImageRef, ...]]
 ) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import Signals
 
@@ -140,7 +140,7 @@ class IsolatedEngine:
                     beat=lambda: None,
                     stop=lambda: Signals.SIGTERM if time.monotonic() > latest else None,
                 )
-                said = Said(ending.status, outcome.last_lines(folder.console))
+                said = Said(ending.status, leavings.printable(outcome.last_lines(folder.console)))
             finally:
                 self._remove(call)
                 leavings.settle(analysis)
@@ -160,7 +160,7 @@ class IsolatedEngine:
                 return
             try:
                 for event in events.new():
-                    tracker.update(event)
+                    tracker.update(leavings.printable(event))
                 watch.progress(tracker.progress)
             except MALFORMED as error:
                 malformed.append(error)
@@ -199,7 +199,7 @@ class IsolatedEngine:
             # A second signal can keep Snakemake from removing its lock.
             leavings.remove(request.analysis / ".snakemake" / "locks", request.analysis)
         _note_removed(folder, removed)
-        return outcome.result(
+        result = outcome.result(
             request,
             self.runtime.kind,
             folder,
@@ -207,6 +207,7 @@ class IsolatedEngine:
             tracker=tracker,
             seconds=time.monotonic() - started,
         )
+        return replace(result, message=leavings.printable(result.message))
 
     def _prepare(self, line: Sequence[str], request: RunRequest, folder: RunFolder) -> Enclosed:
         """Make all that a run needs in its folder."""

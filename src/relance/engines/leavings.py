@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 def settle(folder: Path) -> tuple[str, ...]:
@@ -35,6 +36,15 @@ def taken(path: Path, target: Path, limit: int) -> bool:
         return False
     path.replace(target)
     return True
+
+
+def printable(value: Any) -> Any:
+    """Return text, or what JSON holds of it, without what could steer the terminal that it is printed on."""
+    if isinstance(value, str):
+        return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in value)
+    if isinstance(value, dict):
+        return {key: printable(item) for key, item in value.items()}
+    return [printable(item) for item in value] if isinstance(value, list) else value
 
 
 def remove(path: Path, root: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from relance.engines import environments, isolated, snakemake
+from relance.engines import environments, isolated, leavings, snakemake
 from relance.engines.base import Watch
 from relance.engines.isolated import MALFORMED, IsolatedEngine
 from relance.engines.snakemake import RunFolder
@@ -121,7 +121,7 @@ def graph(work: Work, settings: Settings, by: IsolatedEngine | None = None) -> G
         raise InputError(
             "the workflow of the capsule can't be read",
             expected="Snakemake to list its jobs",
-            found=_printable(problem) or "nothing that it said",
+            found=problem or "nothing that it said",
             next_step="give other values, or ask the capsule's authors",
         )
     return found
@@ -170,7 +170,7 @@ def _require_inside(work: Work, paths: Iterable[str]) -> None:
             raise InputError(
                 "the workflow of the capsule can't be run in a folder of its own",
                 expected="outputs and logs in the analysis's folder",
-                found=_printable(path),
+                found=leavings.printable(path),
                 next_step="ask the capsule's authors; jobs could not have written there",
             )
 
@@ -204,8 +204,3 @@ class _Call:
         del folder, environment
         said = self.engine.enclosed(command, self.analysis, scratch, timeout=_TIMEOUT, shown=self.shown)
         return Called(said.status, said.text)
-
-
-def _printable(text: str) -> str:
-    """Return what an untrusted program said without what could steer a terminal."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)
