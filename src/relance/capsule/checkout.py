@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from relance.capsule.model import Capsule, CapsuleFile, Role
 from relance.capsule.replay import replay_script
 from relance.errors import InputError
 from relance.model import Digest, Stored
-from relance.store import content
+from relance.store import content, locking
 from relance.store.hashing import usable_threads
 from relance.store.layout import Layout
 
@@ -25,6 +25,9 @@ OUTSIDE = f"{rules.OWN}/outside"
 """Holds inputs whose path is absolute, under that path."""
 IMAGES = f"{rules.OWN}/images"
 """OCI layout of the images, if they were asked for."""
+
+_TEMPORARY = ".relance-checkout-"
+_LOCK = "lock"
 
 Fetch = Callable[[CapsuleFile, Path], bool]
 """Brings a file that the capsule only knows to a path; it must verify it. Returns whether it could."""
@@ -60,7 +63,8 @@ def checkout(
 ) -> CheckedOut:
     """Write a capsule's files into a new or empty folder, verified, and say what it doesn't hold.
 
-    The folder is there whole or not at all. Links are made last, so that none is ever written through.
+    A new folder is there whole or not at all; one that is there gets everything at the end. Links are made
+    last, so that none is ever written through. What a killed checkout left beside is removed by the next.
 
     Args:
         layout: holds the capsule's blobs.
@@ -119,6 +123,9 @@ def inside(path: str) -> str:
 def _making(folder: Path) -> Iterator[Path]:
     """Give a temporary folder, whose content lies in `folder` after the block, and nowhere after an error."""
     there = os.path.lexists(folder)
+    beside = folder if there else folder.absolute().parent
+    if beside.is_dir():
+        _remove_abandoned(beside)
     if there and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
             f"{folder} can't take a checkout",
@@ -126,20 +133,29 @@ def _making(folder: Path) -> Iterator[Path]:
             found="other files in it" if folder.is_dir() else "a file",
             next_step="name another folder",
         )
-    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    beside.mkdir(parents=True, exist_ok=True)
     # A folder that is there may be where somebody stands: it is filled, not replaced.
-    temporary = Path(tempfile.mkdtemp(prefix=".relance-", dir=folder if there else folder.absolute().parent))
+    temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=beside))
     try:
         place = temporary / "made"
-        place.mkdir()
-        yield place
-        if there:
-            for path in sorted(place.iterdir()):
-                path.rename(folder / path.name)
-        else:
-            place.rename(folder)
+        with locking.locked(temporary / _LOCK, shared=False):
+            place.mkdir()
+            yield place
+            if there:
+                for path in sorted(place.iterdir()):
+                    path.rename(folder / path.name)
+            else:
+                place.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what checkouts left that were killed."""
+    for path in folder.glob(f"{_TEMPORARY}*"):
+        with suppress(OSError):
+            if not locking.held(path / _LOCK):
+                shutil.rmtree(path)
 
 
 def _restore(

@@ -13,6 +13,7 @@ from relance.capsule.checkout import checkout
 from relance.capsule.model import Capsule, CapsuleFile, CapsuleLink, Role
 from relance.errors import InputError
 from relance.model import Stored
+from relance.store import locking
 from relance.store.layout import Layout
 
 
@@ -174,6 +175,21 @@ def test_what_a_job_writes_into_a_checkout_leaves_the_store_as_it_is(
         (tmp_path / "out" / file.path).write_bytes(b"altered")
     for file in capsule.files:
         layout.read(file.digest)
+
+
+def test_what_a_killed_checkout_left_is_no_hindrance_but_what_a_running_one_makes_stays(
+    layout: Layout, capsule: Capsule, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    for place in (folder, tmp_path):
+        (place / ".relance-checkout-killed" / "made").mkdir(parents=True)
+        (place / ".relance-checkout-killed" / "lock").touch()
+    (tmp_path / ".relance-checkout-running").mkdir()
+    with locking.locked(tmp_path / ".relance-checkout-running" / "lock", shared=False):
+        checkout(layout, capsule, folder, papers=False)
+        checkout(layout, capsule, tmp_path / "new", papers=False)
+        assert [path.name for path in tmp_path.glob(".relance*")] == [".relance-checkout-running"]
+    assert tree(folder) == tree(tmp_path / "new")
 
 
 HOSTILE = {
