@@ -64,11 +64,11 @@ class Reuse:
             RelanceError: a file that jobs read can't be read.
         """
         analysis = self.request.analysis
+        if notes.locked(analysis) or (entries.empty(self.store) and not ledger.read(analysis)):
+            return None
         option = situation.harmful(self.request.arguments)
         if option is not None:
             self.say(f"nothing is taken from the store, since Snakemake is given {option}")
-            return None
-        if notes.locked(analysis) or (entries.empty(self.store) and not ledger.read(analysis)):
             return None
         with counting("reading what lies there", quiet=self.quiet) as progress:
             effects = Effects(digests(analysis), lambda _: None, progress)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from relance import digest
+from relance.checks.secret_values import REDACTED
 from relance.errors import InputError
 from relance.model import UNKNOWN, CodeRecord, Digest, ImageRecord, JobRecord, Unknown
 
@@ -122,6 +123,8 @@ def ingredients(
         if context.settings is None:
             return Unkeyed("it names a file of the run's own folder")
         found["settings"] = context.settings
+    if REDACTED in str(found):
+        return Unkeyed("it is given what looks like a secret")
     try:
         digest.canonical_json(found)
     except InputError:

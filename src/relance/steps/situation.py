@@ -93,7 +93,7 @@ def read(place: Place, runner: Runner, effects: Effects) -> Situation:
     return Situation(
         _asked(record.jobs, place.graph),
         _targets(record.jobs, record.run.targets),
-        context(place, runner),
+        context(place, runner, record.run),
         digests,
         ledger.read(analysis),
         frozenset(path for path in lying if not os.access(analysis / path, os.W_OK)),
@@ -106,8 +106,11 @@ def read(place: Place, runner: Runner, effects: Effects) -> Situation:
     )
 
 
-def context(place: Place, runner: Runner, facts: RunFacts | None = None) -> KeyContext:
-    """Return what determines the results of all jobs of a run alike, before it or, by its facts, after it."""
+def context(place: Place, runner: Runner, facts: RunFacts) -> KeyContext:
+    """Return what determines the results of all jobs of a run alike, before it or after it.
+
+    facts: those of its record, or of one made of its graph before it; secrets are left out of them.
+    """
     settings = place.run.settings
     installed = metadata.version("snakemake")
     return KeyContext(
@@ -116,8 +119,8 @@ def context(place: Place, runner: Runner, facts: RunFacts | None = None) -> KeyC
         digest.of_file(settings) if settings.is_file() else None,
         images(runner),
         JOB_ENVIRONMENT,
-        place.graph.configuration,
-        installed if facts is None else facts.snakemake,
+        facts.configuration,
+        installed if facts.snakemake == UNKNOWN else facts.snakemake,
         place.graph.around,
         outside(runner.outside),
     )

@@ -152,6 +152,11 @@ def test_jobs_whose_environment_is_the_machines_are_never_reused() -> None:
     assert of(context=replace(CONTEXT, variables="unknown")) is None
 
 
+def test_jobs_that_are_given_secrets_are_never_reused() -> None:
+    assert of(replace(JOB, command="fetch --token=‹redacted›")) is None
+    assert of(parameter({"token": "‹redacted›"})) is None
+
+
 def test_jobs_that_need_the_world_are_never_reused() -> None:
     assert of(context=replace(CONTEXT, outside={"reduce": "network (a database)"})) is None
     assert of(context=replace(CONTEXT, outside={"*": "cvmfs"})) is None
