@@ -18,7 +18,7 @@ import psutil
 import pytest
 from tests.contract.conftest import ANALYSES, Relance, say
 
-from relance.engines import isolated, leavings
+from relance.engines import isolated
 from relance.engines.base import Watch
 from relance.engines.isolated import IsolatedEngine
 from relance.engines.sandbox import BubblewrapSandbox
@@ -360,19 +360,3 @@ def test_plain_processes_are_refused_to_what_is_not_trusted(
             images, tmp_path, wanted=RuntimeKind.PLAIN, trusted=False, outer=os.environ, say=lambda _: None
         )
     assert "--trust" in raised.value.next_step
-
-
-def test_what_is_left_leads_nowhere(tmp_path: Path) -> None:
-    folder = tmp_path / "work"
-    (folder / "results").mkdir(parents=True)
-    (folder / "results" / "kept.txt").write_text("x")
-    (folder / "inside").symlink_to("results/kept.txt")
-    (folder / "outside").symlink_to("/etc")
-    (folder / "results" / "up").symlink_to("../..")
-    (folder / "by-another").symlink_to("outside/passwd")
-    os.mkfifo(folder / "pipe")
-    (folder / "results" / "kept.txt").chmod(0o4755)
-    assert leavings.settle(folder) == ("by-another", "outside", "pipe", "results/up")
-    assert (folder / "inside").read_text() == "x"
-    assert (folder / "results" / "kept.txt").stat().st_mode & 0o7777 == 0o755
-    leavings.remove(folder / ".." / "precious", folder)

@@ -107,12 +107,13 @@ def records(ready: tuple[ImageRef, ...], kind: RuntimeKind) -> dict[str, ImageRe
     """Return what a run's record says of each image that rules may write: no other can have been run."""
     found = {}
     for image in ready:
-        file: Digest | str = digest.of_file(image.runtime_path) if image.runtime_path else UNKNOWN
+        # The store names a runtime image by its digest, which was checked when it was made ready.
+        file = image.runtime_path
+        runtime = digest.parse(f"sha256:{file.stem}") if file is not None else UNKNOWN
         for written in image.written:
             if kind is RuntimeKind.PLAIN or image.config is None:
                 found[written] = ImageRecord(written)
             else:
-                runtime = digest.parse(file) if file != UNKNOWN else UNKNOWN
                 found[written] = ImageRecord(written, UNKNOWN, image.config, runtime, "run")
     return found
 
