@@ -257,3 +257,18 @@ def test_only_the_targets_asked_for_are_made(work: Work) -> None:
     done = execution.run(work, settings(targets=("results/a.count",)), NOBODY)
     assert done.result.status is RunStatus.OK
     assert [path.name for path in (work.analysis / "results").iterdir()] == ["a.count"]
+
+
+def test_a_runtime_image_that_the_capsule_only_claims_is_not_run(
+    store: Store, counting: Capsule, tmp_path: Path
+) -> None:
+    other = store.runtime / f"{of_bytes(b'of somebody else').removeprefix('sha256:')}.sqsh"
+    other.parent.mkdir(parents=True, exist_ok=True)
+    other.write_bytes(b"of somebody else")
+    (image,) = counting.images
+    claimed = replace(counting, images=(replace(image, runtime=of_bytes(b"of somebody else")),))
+    work = folder.prepare(store, claimed, tmp_path / "work")
+    (ready,) = execution.engine(work, settings()).images
+    assert ready.runtime_path is not None
+    assert ready.runtime_path != other
+    other.unlink()

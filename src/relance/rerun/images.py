@@ -54,9 +54,10 @@ class Images:
     def _file(self, image: CapsuleImage) -> Path:
         """Return the runtime image, from the store or made of the layers."""
         noted = self.store.runtime.parent / "made" / image.config.removeprefix("sha256:")
-        for known in (image.runtime, _read(noted)):
-            if known is None:
-                continue
+        # What the capsule says its runtime image is may be another image of the store: only what was made of
+        # these layers here counts.
+        known = _read(noted)
+        if known is not None:
             path = self.store.runtime / f"{known.removeprefix('sha256:')}.sqsh"
             if path.is_file() and digest.of_file(path) == known:
                 return path
