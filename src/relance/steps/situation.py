@@ -101,7 +101,7 @@ def read(place: Place, runner: Runner, effects: Effects) -> Situation:
             path
             for job in record.jobs
             for path in job.outputs
-            if notes.incomplete(analysis, path) and (analysis / path).exists()
+            if _is_inside(path) and notes.incomplete(analysis, path) and (analysis / path).exists()
         ),
     )
 
@@ -165,6 +165,10 @@ def harmful(arguments: Sequence[str]) -> str | None:
         if name.startswith("-") and name not in _HARMLESS:
             return name
     return None
+
+
+def _is_inside(path: str) -> bool:
+    return not path.startswith("/") and ".." not in path.split("/")
 
 
 def _asked(jobs: Sequence[JobRecord], graph: Graph) -> tuple[Asked, ...]:
