@@ -242,6 +242,12 @@ def test_what_is_not_allowed_is_told_before_anything_is_written(
     assert sorted(path.name for path in machine.folder.iterdir()) == before
 
 
+def test_what_the_workflow_itself_refuses_is_told_in_its_words_and_leaves_nothing(machine: Machine) -> None:
+    done = machine("recast", "recastable", "--set", "seed=13", "-o", "unlucky", *ALWAYS)
+    assert (done.returncode, "13 is unlucky" in done.stderr) == (2, True)
+    assert not (machine.folder / "unlucky").exists()
+
+
 def test_a_dry_run_says_what_would_run_and_why_and_leaves_nothing(machine: Machine) -> None:
     before = sorted(path.name for path in machine.folder.iterdir())
     told = machine.well("recast", "recastable", "--set", "luminosity=20", "--dry-run", *ALWAYS)

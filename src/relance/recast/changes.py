@@ -76,7 +76,7 @@ class Checked:
     """What the configuration says in place of what it said, nested as in it."""
     case: str | None = None
     configuration: str | None = None
-    """The case's configuration file, if it has one of its own; relative to the analysis."""
+    """The configuration file of the case, relative to the analysis; None: that of the captured run."""
 
     @property
     def digest(self) -> Digest:
@@ -147,7 +147,8 @@ def checked(
         for name, given in asked.parameters.items()
     }
     case = specification.validation[changes.case] if changes.case else None
-    return Checked(parameters, inputs, settings, changes.case, case.configuration if case else None)
+    configured = (case.configuration or specification.workflow.configuration) if case else None
+    return Checked(parameters, inputs, settings, changes.case, configured)
 
 
 class CaseFiles:

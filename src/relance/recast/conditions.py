@@ -7,23 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from relance import units
-from relance.capsule import results as captured
-from relance.capsule.model import Capsule
 from relance.errors import InputError
-from relance.model import UNKNOWN, RunRecord
-from relance.recast.changes import Checked
 from relance.recast.model import Condition
 from relance.specification import values
 from relance.specification.model import Specification
 
 _LUMINOSITY = "fb^-1"
-
-
-def configuration(record: RunRecord | None, capsule: Capsule, checked: Checked) -> Mapping[str, object]:
-    """Return the configuration of a run, else the captured one with what was changed in it."""
-    if record is not None and record.run.configuration != UNKNOWN:
-        return record.run.configuration
-    return merged(captured.configuration(capsule), checked.settings)
 
 
 def of(specification: Specification, configuration: Mapping[str, object]) -> dict[str, Condition]:

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from relance import digest
+from relance import digest, document
 from relance.capsule import fetching
 from relance.capsule import results as captured
 from relance.capsule.model import Capsule
 from relance.engines import leavings
 from relance.engines.base import Watch
-from relance.errors import InputError, MissingPartError
+from relance.errors import InputError, MissingPartError, RelanceError
 from relance.model import Digest, RunRecord, RunResult, RunStatus, RuntimeKind
 from relance.recast import auditing, changes, comparison, conditions, plots, record, reuse
 from relance.recast.changes import CaseFiles, Changes, Checked
@@ -130,9 +130,15 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
         if former is not None and former["status"] == "ok":
             return _again(request, checked, folder, former, effects.say)
         record.begin(folder, beginning)
-        work = _work(request, checked, folder / _WORK, effects.say)
-        bench = _bench(request, checked, work, effects.say)
-        settled = reuse.settle(bench, restoring=request.reuse)
+        try:
+            work = _work(request, checked, folder / _WORK, effects.say)
+            bench = _bench(request, checked, work, effects.say)
+            settled = reuse.settle(bench, restoring=request.reuse)
+        except RelanceError:
+            if former is None:  # nothing ran: leave nothing either
+                shutil.rmtree(folder / _WORK, ignore_errors=True)
+                (folder / record.NAME).unlink(missing_ok=True)
+            raise
         plots.prepare()
         with effects.watching() as watch:
             rerun = execution.run(work, bench.settings, watch, bench.engine)
@@ -150,8 +156,7 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
             with effects.watching() as watch:
                 audited = auditing.audit(_bench(request, checked, fresh, effects.say), chosen, watch)
             shutil.rmtree(again, ignore_errors=True)
-        configuration = conditions.configuration(rerun.record, request.capsule, checked)
-        done = _compared(request, checked, folder, configuration, effects.say)
+        done = _compared(request, checked, work, effects.say)
         done = replace(
             done,
             jobs=_jobs(settled.plan, rerun.record),
@@ -188,7 +193,15 @@ def _work(request: Request, checked: Checked, folder: Path, say: Callable[[str],
 
 
 def _bench(request: Request, checked: Checked, work: Work, say: Callable[[str], None]) -> Bench:
-    settings = _settings(request, checked, say)
+    settings = Settings(
+        outer=request.outer,
+        runtime=request.runtime,
+        trusted=request.trusted,
+        cores=request.cores,
+        values=_values(checked, work),
+        cache=request.cache,
+        say=say,
+    )
     engine = execution.engine(work, settings)
     steps = reuse.steps_of(request.store, request.parent, trusted=request.trusted)
     return Bench(work, settings, engine, steps)
@@ -233,16 +246,20 @@ def _prepared(request: Request, checked: Checked, folder: Path, say: Callable[[s
     return work
 
 
-def _settings(request: Request, checked: Checked, say: Callable[[str], None]) -> Settings:
-    return Settings(
-        outer=request.outer,
-        runtime=request.runtime,
-        trusted=request.trusted,
-        cores=request.cores,
-        values=checked.settings,
-        cache=request.cache,
-        say=say,
-    )
+def _values(checked: Checked, work: Work) -> Mapping[str, object]:
+    """Return what replaces values of the captured configuration: the case's file, then what was given."""
+    if checked.configuration is None:
+        return checked.settings
+    place = work.lies(checked.configuration)
+    if place is None or not place.is_file():
+        raise InputError(
+            f"{checked.configuration}, the configuration of case '{checked.case}'",
+            expected="a file of the capsule",
+            found="none",
+            next_step="choose another case",
+        )
+    said = document.read(place).value
+    return conditions.merged(said if isinstance(said, Mapping) else {}, checked.settings)
 
 
 @contextmanager
@@ -266,7 +283,11 @@ def _claimed(folder: Path) -> Iterator[None]:
                 found="one that goes on",
                 next_step="wait for it, or name another folder with -o DIR",
             ) from error
-        yield
+        try:
+            yield
+        finally:
+            if _names(folder) == [_LOCK]:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _names(folder: Path) -> list[str]:
@@ -302,22 +323,18 @@ def _again(
 ) -> Recast:
     """Return a recast that was done before, from its folder."""
     say(f"this recast is done already, in {folder}")
-    configuration = conditions.merged(captured.configuration(request.capsule), checked.settings)
-    done = _compared(request, checked, folder, configuration, say)
+    work = Work(folder / _WORK, request.store, request.capsule)
+    done = _compared(request, checked, work, say)
     return record.completed(done, former)
 
 
-def _compared(
-    request: Request,
-    checked: Checked,
-    folder: Path,
-    configuration: Mapping[str, object],
-    say: Callable[[str], None],
-) -> Recast:
+def _compared(request: Request, checked: Checked, work: Work, say: Callable[[str], None]) -> Recast:
     """Read the results, compare them with the captured ones, and write table and plots."""
     specification = request.capsule.specification
-    analysis = folder / _WORK / "analysis"
-    found = reading.read(specification, analysis, configuration)
+    folder = work.folder.parent
+    # What was asked for: what the workflow itself says of its configuration need not be true.
+    configuration = conditions.merged(captured.configuration(request.capsule), _values(checked, work))
+    found = reading.read(specification, work.analysis, configuration)
     known: Results | None = None
     try:
         known = captured.read(request.store.layout, request.capsule)
@@ -327,7 +344,7 @@ def _compared(
     write_text(folder / TABLE, comparison.text(comparison.rows(known, found)) + "\n")
     return Recast(
         folder=folder,
-        analysis=analysis,
+        analysis=work.analysis,
         parent=request.parent,
         name=specification.identity.name,
         version=specification.identity.version,
