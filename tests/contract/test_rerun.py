@@ -114,8 +114,11 @@ def test_the_graph_follows_the_values_given_and_nothing_runs(work: Work) -> None
     assert not (work.analysis / "results").exists()
 
 
-def test_an_input_that_lay_elsewhere_is_at_its_path_and_told_by_its_own_content(work: Work) -> None:
-    done = execution.run(work, settings(values={"samples": ["c"]}), NOBODY)
+@pytest.mark.parametrize("kind", [RuntimeKind.APPTAINER, RuntimeKind.PODMAN])
+def test_an_input_that_lay_elsewhere_is_at_its_path_and_told_by_its_own_content(
+    work: Work, kind: RuntimeKind
+) -> None:
+    done = execution.run(work, settings(kind, values={"samples": ["c"]}), NOBODY)
     assert done.result.status is RunStatus.OK, done.result.message
     assert (work.analysis / "results" / "c.count").read_text() == "2\n"
     assert done.record is not None
