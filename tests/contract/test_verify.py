@@ -365,3 +365,20 @@ def test_what_cannot_be_verified_is_an_error_of_the_user(
     done = verifying("verify", *arguments)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert done.stderr.startswith("error: ")
+
+
+def test_a_capsule_in_a_file_is_checked_where_it_lies(verifying: Verifying, tmp_path: Path) -> None:
+    capsule = verifying.capsule()
+    verifying.written(capsule)
+    path = tmp_path / "counting.tar"
+    assert verifying("export", "counting", str(path)).returncode == 0
+    elsewhere = replace(verifying, store=Store(tmp_path / "empty"))
+    elsewhere.store.folder.mkdir()
+    done = elsewhere("verify", str(path))
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "verdict: intact"), done.stderr
+    script = capsules.SOURCES["scripts/count.sh"]
+    path.write_bytes(path.read_bytes().replace(script, script[:-2] + b"2\n"))
+    for arguments in ((), ("--rerun",)):
+        done = elsewhere("verify", str(path), *arguments)
+        assert (done.returncode, "source scripts/count.sh" in done.stdout) == (2, True)
+    assert list(elsewhere.store.folder.iterdir()) == []

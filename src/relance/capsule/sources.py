@@ -99,6 +99,17 @@ class Source(Blobs):
             raise self._refusal(_INDEX, "the index of an OCI layout", "something else")
         return tuple(Descriptor.from_json(entry) for entry in entries)
 
+    def stream(self, blob: Digest) -> BinaryIO:
+        """Return a stream that begins with a blob's first byte and may go on behind its last; not verified.
+
+        Raises:
+            FileNotFoundError: there is no such blob.
+        """
+        found = self._open(blob)
+        if found is None:
+            raise FileNotFoundError(blob)
+        return found[0]
+
     def _open(self, blob: Digest) -> tuple[BinaryIO, int] | None:
         return self._place.open(f"blobs/sha256/{digest.parse(blob).removeprefix('sha256:')}")
 

@@ -43,8 +43,8 @@ _LONGEST_COMMENT = 10_000
               help="Run it in this new folder, and keep that.")  # fmt: skip
 @click.option("--fetch", is_flag=True, help="Bring inputs that are kept by reference, by the network, first.")
 @click.option("--trust", is_flag=True, help="Run the capsule's Snakefile without a sandbox, as your own.")
-@click.option("--report/--no-report", default=None,
-              help="Keep the report in the store, beside the capsule (default: of reruns).")  # fmt: skip
+@click.option("--report/--no-report", default=True,
+              help="Keep the report of a rerun in the store, beside the capsule (default: yes).")  # fmt: skip
 @places.STORE
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
@@ -57,7 +57,7 @@ def verify(  # noqa: PLR0917 - click passes each by name
     keep: Path | None,
     fetch: bool,
     trust: bool,
-    report: bool | None,
+    report: bool,
     chosen_store: Path | None,
     as_json: bool,
     quiet: bool,
@@ -88,19 +88,21 @@ def verify(  # noqa: PLR0917 - click passes each by name
         if not quiet:
             click.echo(f"relance: {text}", err=True)
 
-    with signals.raising(), _folder(keep, needed=rerun) as folder:
-        store, described = _found(capsule, chosen_store)
-        again = None
-        if rerun:
-            chosen = _settings(runtime, usable, say, trusted=trust)
-            request = Request(folder, chosen, case, usable, _fetch if fetch else None)
-            again = verifying.Rerun(request, Effects(_watching(usable, say, quiet=quiet), say))
-        with counting("reading", quiet=quiet) as told:
-            made = verifying.verify(store, described, again, told=told)
-        kept = None
-        if made.integrity.holds and (made.reran if report is None else report):
-            with store.writing():
-                kept = artifacts.attach(store.layout, described, made)
+    kept = None
+    with signals.raising(), counting("reading", quiet=quiet) as told:
+        # What lies elsewhere is read there first, so that nothing damaged is brought into the store.
+        if not rerun or _lies_elsewhere(capsule):
+            made = _checked(capsule, chosen_store, told)
+        if rerun and (not _lies_elsewhere(capsule) or made.integrity.holds):
+            store, described = _in_store(capsule, chosen_store)
+            with _folder(keep) as folder:
+                settings = _settings(runtime, usable, say, trusted=trust)
+                request = Request(folder, settings, case, usable, _fetch if fetch else None)
+                effects = Effects(_watching(usable, say, quiet=quiet), say)
+                made = verifying.verify(store, described, request, effects, told=told)
+            if made.reran and report:
+                with store.writing():
+                    kept = artifacts.attach(store.layout, described, made)
     if as_json:
         click.echo(_as_json(made))
     elif not quiet:
@@ -136,7 +138,7 @@ def approve(capsule: str, by: str, comment: str, chosen_store: Path | None, quie
                 name, expected=f"printable text of at most {most} characters", found=ascii(text[:40]),
                 next_step="write it as plain text",
             )  # fmt: skip
-    store, described = _found(capsule, chosen_store)
+    store, described = _in_store(capsule, chosen_store)
     reading.read(store.layout, described)
     word = Approval(APPROVAL_FORMAT, VERSION, described.digest, by.strip(), round(time.time(), 3), comment)
     with store.writing():
@@ -146,34 +148,49 @@ def approve(capsule: str, by: str, comment: str, chosen_store: Path | None, quie
     return ExitCode.OK
 
 
-def _found(text: str, chosen_store: Path | None) -> tuple[Store, Descriptor]:
-    """Return the capsule that is meant. One of the store isn't read yet, since it may be damaged."""
+def _lies_elsewhere(text: str) -> bool:
+    """Return whether a capsule is named that lies in a file or a folder; a name of the store has no slash."""
+    from relance.cli import capsules
+
+    return ("/" in text or text.endswith(".tar")) and capsules.file_or_layout(text) is not None
+
+
+def _checked(text: str, chosen_store: Path | None, told: Callable[[int, int], None]) -> Report:
+    """Check a capsule where it lies."""
+    from relance.capsule import archive, sources
+    from relance.cli import capsules
+    from relance.verify import integrity, verifying
+
+    place = capsules.file_or_layout(text) if _lies_elsewhere(text) else None
+    if place is None:
+        store, described = _in_store(text, chosen_store)
+        return verifying.check(integrity.Kept(store.layout), described, told=told)
+    path, name = place
+    with sources.opened(path) as source:
+        return verifying.check(source, archive.choose(source, name, str(path)), told=told)
+
+
+def _in_store(text: str, chosen_store: Path | None) -> tuple[Store, Descriptor]:
+    """Return the capsule that is meant, in the store; it isn't read there, since it may be damaged."""
     from relance.capsule import reading
+    from relance.cli import capsules
     from relance.store.store import Store
 
     store = Store(places.store(os.environ, chosen_store))
-    if (store.content / "oci-layout").is_file() and not text.endswith(".tar"):
-        try:
-            return store, reading.find(store.layout, text)
-        except InputError:
-            if "/" not in text and not Path(text).exists():
-                raise
-    from relance.cli import capsules
-
-    store, described, _ = capsules.opened(text, dict(os.environ), chosen_store)
+    if not _lies_elsewhere(text) and store.content.exists():
+        return store, reading.find(store.layout, text)
+    store, described, _ = capsules.opened(text, os.environ, chosen_store)
     return store, described
 
 
 @contextmanager
-def _folder(keep: Path | None, *, needed: bool) -> Iterator[Path]:
+def _folder(keep: Path | None) -> Iterator[Path]:
     """Give the folder to run in: the chosen one, or one that is removed afterwards."""
     if keep is not None:
         yield keep.absolute()
-    elif needed:
-        with tempfile.TemporaryDirectory(prefix="relance-verify-", ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
-    else:
-        yield Path()
+        return
+    with tempfile.TemporaryDirectory(prefix="relance-verify-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def _settings(runtime: str | None, cores: int, say: Callable[[str], None], *, trusted: bool) -> Settings:

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import BinaryIO, Protocol
 
 from relance.capsule import documents, oci, reading
+from relance.capsule.blobs import Blobs
 from relance.capsule.documents import FilesDocument
 from relance.capsule.encoding import MalformedError, decode
 from relance.capsule.model import Capsule, CapsuleFile
 from relance.errors import InputError
 from relance.model import UNKNOWN, Digest, ImageRecord
-from relance.store import content
 from relance.store.hashing import usable_threads
 from relance.store.layout import LARGEST_MANIFEST, Descriptor, Layout
 from relance.store.manifests import Manifest, parse
@@ -30,8 +31,36 @@ Progress = Callable[[int, int], None]
 """Told the bytes read and all there are to read."""
 
 
+class Place(Blobs, Protocol):
+    """Where a capsule lies: a store's layout, a tar file, a folder."""
+
+    def size(self, blob: Digest) -> int | None:
+        """Return the bytes of a blob, without reading it; None if there is none."""
+        ...
+
+    def stream(self, blob: Digest) -> BinaryIO:
+        """Return a stream that begins with a blob's first byte and may go on behind its last; not verified.
+
+        Raises:
+            OSError: it can't be opened.
+        """
+        ...
+
+
+class Kept:
+    """A layout as a place."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self.size, self.read = layout.size, layout.read
+
+    def stream(self, blob: Digest) -> BinaryIO:
+        """Open a blob; see `Place.stream`."""
+        return self._layout.path(blob).open("rb")
+
+
 def check(
-    layout: Layout,
+    place: Place,
     described: Descriptor,
     *,
     threads: int | None = None,
@@ -46,7 +75,7 @@ def check(
     It never raises on account of what the capsule holds. Where a manifest is damaged, what only it names
     can't be checked.
     """
-    finding = _Finding(layout)
+    finding = _Finding(place)
     finding.gather(described)
     finding.hash_all(threads or usable_threads(), told)
     capsule = finding.understood(described)
@@ -55,7 +84,7 @@ def check(
     if capsule is not None:
         by_digest_only = sum(1 for file in capsule.files if file.stored is None)
         damaged = finding.damaged
-        problems += _parts(layout, capsule, damaged)
+        problems += _parts(place, capsule, damaged)
         problems += _code(capsule)
         problems += _images(capsule)
     return Integrity(len(finding.wanted), finding.read, tuple(problems[:_MOST_PROBLEMS]), by_digest_only)
@@ -73,8 +102,8 @@ class _Found:
 class _Finding:
     """Follows a capsule's manifests as far as they can be read."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, place: Place) -> None:
+        self._place = place
         self._lock = threading.Lock()
         self.wanted: dict[Digest, Descriptor] = {}
         self.read = 0
@@ -131,11 +160,11 @@ class _Finding:
     def _manifest(self, described: Descriptor, what: str) -> Manifest | None:
         self.wanted[described.digest] = described
         self._owners.setdefault(described.digest, []).append(what)
-        size = self._layout.size(described.digest)
+        size = self._place.size(described.digest)
         if size is None or size != described.size or size > LARGEST_MANIFEST:
             return None  # hashing tells
         try:
-            return parse(self._layout.read(described.digest, largest=LARGEST_MANIFEST), described)
+            return parse(self._place.read(described.digest, largest=LARGEST_MANIFEST), described)
         except InputError as error:
             if error.subject.startswith("manifest "):
                 self._refused.append(Problem(what, error.expected, error.found))
@@ -152,14 +181,14 @@ class _Finding:
                 told(self.read, total)
 
         with ThreadPoolExecutor(threads) as pool:
-            for found in pool.map(lambda blob: _hashed(self._layout, blob, heard), order):
+            for found in pool.map(lambda blob: _hashed(self._place, blob, heard), order):
                 if found is not None:
                     self._bad.append(found)
 
     def understood(self, described: Descriptor) -> Capsule | None:
         """Read the capsule as every command does, learning what its blobs are; None if it can't be."""
         try:
-            capsule = reading.read(self._layout, described)
+            capsule = reading.read(self._place, described)
         except InputError as error:
             if not self.damaged and not self._refused:
                 self._refused.append(Problem(error.subject, error.expected, error.found))
@@ -176,7 +205,7 @@ class _Finding:
         if listed is None or listed in self.damaged:
             return
         with suppress(InputError, MalformedError):
-            text = self._layout.read(listed, largest=oci.LARGEST[documents.FILES])
+            text = self._place.read(listed, largest=oci.LARGEST[documents.FILES])
             for file in decode(FilesDocument, documents.plain(text, documents.FILES)).files:
                 self._name_file(file)
 
@@ -202,35 +231,44 @@ class _Finding:
         return ", ".join(names[:_MOST_NAMED]) + more
 
 
-def _hashed(layout: Layout, blob: Descriptor, told: Callable[[int], None]) -> _Found | None:
-    size = layout.size(blob.digest)
+def _hashed(place: Place, blob: Descriptor, told: Callable[[int], None]) -> _Found | None:
+    size = place.size(blob.digest)
     if size is None:
         return _Found(blob.digest, f"blob {blob.digest}", "none")
     if size != blob.size:
         return _Found(blob.digest, f"{blob.size} bytes", f"{size} bytes")
     state = hashlib.sha256()
     try:
-        with layout.path(blob.digest).open("rb", buffering=0) as stream:
-            buffer = memoryview(bytearray(_CHUNK))
-            while count := stream.readinto(buffer):
-                state.update(buffer[:count])
-                told(count)
+        for data in _read(place, blob.digest, blob.size):
+            state.update(data)
+            told(len(data))
     except OSError as error:
         return _Found(blob.digest, "a file that can be read", error.strerror or str(error))
     found = f"sha256:{state.hexdigest()}"
     return None if found == blob.digest else _Found(blob.digest, blob.digest, found)
 
 
-def _parts(layout: Layout, capsule: Capsule, damaged: frozenset[Digest]) -> Iterator[Problem]:
+def _read(place: Place, blob: Digest, size: int) -> Iterator[memoryview]:
+    buffer = memoryview(bytearray(_CHUNK))
+    with place.stream(blob) as stream:
+        while size and (count := stream.readinto(buffer[: min(size, _CHUNK)])):  # type: ignore[attr-defined]
+            yield buffer[:count]
+            size -= count
+
+
+def _parts(place: Place, capsule: Capsule, damaged: frozenset[Digest]) -> Iterator[Problem]:
     """Compare files that are kept in parts as a whole; their parts alone were read before."""
     for file in capsule.files:
         stored = file.stored
         if stored is None or not stored.parts or damaged.intersection(part.digest for part in stored.parts):
             continue
-        try:
-            content.verify(layout, stored)
-        except InputError as error:
-            yield Problem(f"{file.role} {file.path}", error.expected, error.found)
+        state = hashlib.sha256()
+        for part in stored.parts:
+            for data in _read(place, part.digest, part.size):
+                state.update(data)
+        found = f"sha256:{state.hexdigest()}"
+        if found != stored.digest:
+            yield Problem(f"{file.role} {file.path}", stored.digest, found)
 
 
 def _code(capsule: Capsule) -> Iterator[Problem]:

@@ -3,79 +3,86 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from relance import __version__
 from relance.capsule import documents, reading
 from relance.store.layout import Descriptor
 from relance.store.store import Store
 from relance.verify import integrity, reproduction
+from relance.verify.integrity import Place
 from relance.verify.model import REPORT_FORMAT, VERSION, Machine, Report, Verdict
 from relance.verify.reproduction import Effects, Request
 
 
-@dataclass(frozen=True)
-class Rerun:
-    """What to run again, and the effects that it has."""
+def check(
+    place: Place, described: Descriptor, *, told: integrity.Progress = lambda _done, _all: None
+) -> Report:
+    """Read everything that a capsule holds, wherever it lies; a damaged one is a report, not an error.
 
-    request: Request
-    effects: Effects
+    Args:
+        place: where it lies.
+        described: its index.
+        told: hears how much of it is read.
+    """
+    began, clock = time.time(), time.monotonic()
+    found = integrity.check(place, described, told=told)
+    report = Report(
+        REPORT_FORMAT,
+        VERSION,
+        __version__,
+        described.digest,
+        "",
+        Verdict.DAMAGED,
+        round(began, 3),
+        round(time.monotonic() - clock, 3),
+        found,
+    )
+    if not found.holds:
+        return report
+    capsule = reading.read(place, described)
+    analysis = documents.analysis(capsule)
+    return replace(
+        report,
+        analysis=f"{analysis.name} {analysis.version}",
+        verdict=Verdict.INTACT,
+        captured_on=Machine.of(capsule.run),
+        not_closed=reproduction.open_ends(capsule),
+    )
 
 
 def verify(
     store: Store,
     described: Descriptor,
-    rerun: Rerun | None = None,
+    request: Request,
+    effects: Effects,
     *,
     told: integrity.Progress = lambda _done, _all: None,
-    checked: Callable[[], None] = lambda: None,
 ) -> Report:
-    """Check everything that a capsule holds; run it again if it is whole and `rerun` says how.
+    """Check everything that a capsule of the store holds; run it again if it is whole.
 
     Args:
         store: holds the capsule.
-        described: the capsule's index.
-        rerun: None: nothing runs.
+        described: its index.
+        request: what to run, and how.
+        effects: what that has on the caller.
         told: hears how much of the capsule is read.
-        checked: called between reading and running.
 
     Raises:
-        InputError: as `reproduction.reproduce`; a damaged capsule is a report, not an error.
+        InputError: as `reproduction.reproduce`.
         MissingPartError: as `reproduction.reproduce`.
     """
-    began, clock = time.time(), time.monotonic()
-    found = integrity.check(store.layout, described, told=told)
-
-    def report(analysis: str, verdict: Verdict) -> Report:
-        return Report(
-            REPORT_FORMAT,
-            VERSION,
-            __version__,
-            described.digest,
-            analysis,
-            verdict,
-            round(began, 3),
-            round(time.monotonic() - clock, 3),
-            found,
-        )
-
-    if not found.holds:
-        return report("", Verdict.DAMAGED)
-    capsule = reading.read(store.layout, described)
-    analysis = documents.analysis(capsule)
-    called = f"{analysis.name} {analysis.version}"
-    checked()
-    captured_on = Machine.of(capsule.run)
-    open_ends = reproduction.open_ends(capsule)
-    if rerun is None:
-        return replace(report(called, Verdict.INTACT), captured_on=captured_on, not_closed=open_ends)
-    again = reproduction.reproduce(store, capsule, rerun.request, rerun.effects)
+    clock = time.monotonic()
+    whole = check(integrity.Kept(store.layout), described, told=told)
+    if whole.verdict is Verdict.DAMAGED:
+        return whole
+    again = reproduction.reproduce(store, reading.read(store.layout, described), request, effects)
     return replace(
-        report(called, again.verdict),
+        whole,
+        verdict=again.verdict,
+        seconds=round(time.monotonic() - clock, 3),
         reran=True,
-        case=rerun.request.case,
-        captured_on=captured_on,
+        case=request.case,
         rerun_on=again.rerun_on,
         products=again.products,
         results=again.results,

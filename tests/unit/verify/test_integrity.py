@@ -5,18 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import capsules
 
-from relance.capsule import reading, writing
+from relance.capsule import archive, reading, sources, writing
 from relance.capsule.model import Capsule, Role
 from relance.model import CodeRecord, Digest, ImageRecord
 from relance.store import content
 from relance.store.layout import Descriptor, Layout
 from relance.verify import integrity
+from relance.verify.model import Integrity
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,12 @@ def damaged(layout: Layout, blob: Digest, data: bytes) -> Iterator[None]:
         path.write_bytes(before)
 
 
+def check(layout: Layout, described: Descriptor, **options: Any) -> Integrity:
+    return integrity.check(integrity.Kept(layout), described, **options)
+
+
 def named(written: Written) -> str:
-    return " | ".join(problem.what for problem in integrity.check(written.layout, written.described).problems)
+    return " | ".join(problem.what for problem in check(written.layout, written.described).problems)
 
 
 def of_file(written: Written, path: str) -> Digest:
@@ -60,9 +66,7 @@ def of_file(written: Written, path: str) -> Digest:
 
 def test_a_capsule_as_it_was_written_is_whole(written: Written) -> None:
     heard: list[tuple[int, int]] = []
-    found = integrity.check(
-        written.layout, written.described, told=lambda done, total: heard.append((done, total))
-    )
+    found = check(written.layout, written.described, told=lambda done, total: heard.append((done, total)))
     assert (found.problems, found.holds) == ((), True)
     assert found.blobs == len(written.blobs)
     assert heard[-1] == (found.size, found.size)
@@ -77,7 +81,7 @@ def test_a_flipped_bit_in_any_blob_is_found(written: Written, data: st.DataObjec
     offset = data.draw(st.integers(0, len(content_of) - 1))
     content_of[offset] ^= 1 << data.draw(st.integers(0, 7))
     with damaged(written.layout, blob, bytes(content_of)):
-        found = integrity.check(written.layout, written.described)
+        found = check(written.layout, written.described)
     assert not found.holds
     assert any(blob in problem.expected for problem in found.problems)
     assert not any(problem.what.startswith("blob ") for problem in found.problems)
@@ -115,7 +119,7 @@ def test_a_missing_blob_is_named(written: Written) -> None:
     aside = path.with_name("aside")
     shutil.move(path, aside)
     try:
-        found = integrity.check(written.layout, written.described)
+        found = check(written.layout, written.described)
     finally:
         shutil.move(aside, path)
     assert [(problem.what, problem.found) for problem in found.problems] == [("input data/b.txt", "none")]
@@ -144,7 +148,7 @@ def test_a_script_that_jobs_ran_otherwise_is_named(tmp_path: Path) -> None:
         capsule, jobs=(replace(first, record=replace(first.record, code=code)), *capsule.jobs[1:])
     )
     described = writing.write(layout, changed, name=None)
-    found = integrity.check(layout, described)
+    found = check(layout, described)
     assert [(problem.what, problem.expected) for problem in found.problems] == [
         ("script scripts/count.sh of rule count", other)
     ]
@@ -162,7 +166,7 @@ def test_an_image_that_jobs_did_not_run_in_is_named(tmp_path: Path) -> None:
         capsule, jobs=(replace(first, record=replace(first.record, image=used)), *capsule.jobs[1:])
     )
     described = writing.write(layout, changed, name=None)
-    assert [problem.what for problem in integrity.check(layout, described).problems] == [
+    assert [problem.what for problem in check(layout, described).problems] == [
         f"image {capsules.NOWHERE} of rule count"
     ]
 
@@ -184,13 +188,27 @@ def test_a_file_in_parts_is_compared_as_a_whole(tmp_path: Path, monkeypatch: pyt
         stored=stored,
     )
     described = writing.write(layout, replace(capsule, files=(*capsule.files, kept)), name=None)
-    assert integrity.check(layout, described).holds
+    assert check(layout, described).holds
     swapped = replace(stored, parts=(stored.parts[1], stored.parts[0], stored.parts[2]))
     forged = writing.write(
         layout, replace(capsule, files=(*capsule.files, replace(kept, stored=swapped))), name=None
     )
-    assert [problem.what for problem in integrity.check(layout, forged).problems] == ["input data/c.txt"]
+    assert [problem.what for problem in check(layout, forged).problems] == ["input data/c.txt"]
     with damaged(layout, stored.parts[1].digest, b"0123456789"):
-        assert [problem.what for problem in integrity.check(layout, described).problems] == [
+        assert [problem.what for problem in check(layout, described).problems] == [
             "part 2 of input data/c.txt"
         ]
+
+
+def test_a_damaged_tar_file_is_told_in_the_same_words(written: Written, tmp_path: Path) -> None:
+    path = tmp_path / "counting.tar"
+    archive.export_tar(written.layout, written.described, path)
+    with sources.opened(path) as source:
+        assert integrity.check(source, written.described).holds
+    script = capsules.SOURCES["scripts/count.sh"]
+    data = path.read_bytes()
+    assert data.count(script) == 1
+    path.write_bytes(data.replace(script, script[:-2] + b"2\n"))
+    with sources.opened(path) as source:
+        found = integrity.check(source, written.described)
+    assert [problem.what for problem in found.problems] == ["source scripts/count.sh"]
