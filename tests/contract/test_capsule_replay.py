@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,8 +28,11 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
 
 
 @pytest.fixture(scope="module")
-def image(layout: Layout, tmp_path_factory: pytest.TempPathFactory) -> CapsuleImage:
-    return capsules.shell_image(layout, tmp_path_factory.mktemp("image"))
+def image(layout: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CapsuleImage]:
+    made = capsules.shell_image(layout, tmp_path_factory.mktemp("image"))
+    yield made
+    if shutil.which("podman"):
+        subprocess.run(["podman", "rmi", "--force", made.config], capture_output=True, check=False)
 
 
 @pytest.fixture
@@ -223,3 +226,5 @@ def test_the_engine_loads_the_images_of_a_capsule_s_tar_file(
         say("run", "--rm", "--network", "none", capsule.images[0].config, "bash", "-c", "echo $GREETING")
         == "bon jour"
     )
+    if engine == "podman":
+        say("rmi", "--force", second.config)
