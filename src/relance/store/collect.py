@@ -125,9 +125,10 @@ def _old_steps(store: Store, seconds: float | None, now: float) -> set[Path]:
 def _drop_marks(store: Store) -> None:
     """Remove what notes, by outputs, an entry that is gone (`relance.steps.entries`)."""
     left = {path.stem for path in reach.entries(store)}
-    for mark in store.steps.glob("outputs/*/*"):
-        if mark.name not in left:
-            mark.unlink(missing_ok=True)
+    for folder in store.every_steps:
+        for mark in folder.glob("outputs/*/*"):
+            if mark.name not in left:
+                mark.unlink(missing_ok=True)
 
 
 def _abandoned_images(store: Store, before: float) -> list[Path]:

@@ -90,7 +90,7 @@ def unlisted_referrers(store: Store, known: Iterable[Root], among: Iterable[Dige
 
 def entries(store: Store) -> list[Path]:
     """Return the files of step entries."""
-    return sorted(store.steps.glob("??/*.json"))
+    return sorted(path for folder in store.every_steps for path in folder.glob("??/*.json"))
 
 
 def step_root(store: Store, path: Path) -> Root:

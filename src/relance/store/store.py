@@ -43,6 +43,11 @@ class Store:
         return self.folder / "steps"
 
     @property
+    def every_steps(self) -> tuple[Path, ...]:
+        """All folders of step entries: `steps`, and those of capsules whose recasts keep theirs apart."""
+        return (self.folder / "steps", *sorted(self.folder.glob("recasts/*/steps")))
+
+    @property
     def offered(self) -> Path:
         """What builds are shown as /run/relance: pip's settings, and its cache (pip checks the hashes)."""
         return self.folder / "offered"
