@@ -31,7 +31,7 @@ from relance.store.layout import Layout
 PART = 1 << 30
 """Bytes; content that is larger is kept as blobs of this size, since registries refuse very large ones."""
 
-_CHUNK = 1 << 18  # it stays in the processor's cache between reading, hashing and writing
+_CHUNK = 1 << 17  # it stays in the processor's cache between reading, hashing and writing
 _LARGE_CHUNK = 1 << 22  # where two threads work on a chunk, waiting for each other should be seldom
 _GROUP = 1 << 22  # bytes of small files that one task keeps
 _MOST_IN_GROUP = 32

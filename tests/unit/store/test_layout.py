@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from relance import digest
 from relance.errors import InputError
-from relance.store.layout import MANIFEST_TYPE, Layout
+from relance.store.layout import INDEX_TYPE, MANIFEST_TYPE, NAME, Descriptor, Layout
 
 
 @given(blobs=st.lists(st.binary(max_size=5000), max_size=5))
@@ -23,6 +23,7 @@ def test_every_blob_is_read_back_as_it_was_written(tmp_path_factory, blobs):
 def test_a_damaged_blob_is_refused_by_read_and_by_open(tmp_path):
     layout = Layout(tmp_path)
     blob = layout.add(b"content", "text/plain")
+    layout.path(blob.digest).unlink()
     layout.path(blob.digest).write_bytes(b"c0ntent")
     with pytest.raises(InputError, match="damaged"):
         layout.read(blob.digest)
@@ -65,6 +66,62 @@ def test_names_can_be_moved_and_the_index_does_not_depend_on_the_order(tmp_path)
     layouts[0].name("a", moved)
     assert Layout(tmp_path / "one").names()["a"] == moved
     assert json.loads((tmp_path / "one/index.json").read_text())["schemaVersion"] == 2
+
+
+@given(
+    st.lists(
+        st.builds(
+            Descriptor,
+            st.sampled_from([MANIFEST_TYPE, INDEX_TYPE]),
+            st.binary(max_size=2).map(digest.of_bytes),
+            st.integers(0, 9),
+            st.none() | st.text(),
+            st.dictionaries(st.text(), st.text(), max_size=2).filter(lambda found: NAME not in found),
+            st.none() | st.just({"os": "linux", "architecture": "amd64"}),
+        ),
+        max_size=4,
+    )
+)
+def test_descriptors_come_back_whole_with_and_without_a_name(tmp_path_factory, descriptors):
+    layout = Layout(tmp_path_factory.mktemp("layout"))
+    for number, descriptor in enumerate(descriptors):
+        layout.attach(descriptor)
+        layout.name(str(number), descriptor)
+        layout.name(str(number), descriptor)
+    assert layout.names() == {str(number): descriptor for number, descriptor in enumerate(descriptors)}
+    unnamed = [entry for entry in layout.index() if NAME not in entry.annotations]
+    assert all(unnamed.count(descriptor) == 1 for descriptor in descriptors)
+    for number in range(len(descriptors)):
+        assert layout.unname(str(number))
+    assert layout.names() == {}
+    layout.detach(frozenset(descriptor.digest for descriptor in descriptors))
+    assert layout.index() == ()
+
+
+def test_referrers_are_found_by_what_they_are_about(tmp_path):
+    layout = Layout(tmp_path)
+    subject = layout.add(b"{}", MANIFEST_TYPE)
+    report = layout.add_json({"subject": subject.to_json()}, MANIFEST_TYPE)
+    layout.attach(report)
+    layout.name("other", layout.add_json({"subject": report.to_json()}, MANIFEST_TYPE))
+    assert layout.referrers(subject.digest) == (report,)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"manifests": [{"digest": 3}]}', "[" * 100_000])
+def test_a_broken_index_is_told(tmp_path, text):
+    layout = Layout(tmp_path)
+    (tmp_path / "index.json").write_text(text)
+    with pytest.raises(InputError):
+        layout.names()
+
+
+def test_a_blob_that_is_too_large_or_no_json_is_refused(tmp_path):
+    layout = Layout(tmp_path)
+    blob = layout.add(b"[" * 100_000, "application/json").digest
+    with pytest.raises(InputError, match="too large"):
+        layout.read_json(blob, largest=99_999)
+    with pytest.raises(InputError, match="expected JSON"):
+        layout.read_json(blob)
 
 
 @pytest.mark.container
