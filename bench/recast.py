@@ -35,11 +35,14 @@ from typing import Any
 
 import yaml
 
+from relance.recording import sources
+
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "workflows", "containers", "envs", "specs")
 YADAGE = "yadage==0.21.2"
 FASTER = 5.0
 SECONDS, FRACTION = 1.0, 0.1
+MADE = ("store", "first", "recast", "fresh", "empty0", "empty1", "empty2", "yadage", "out", "bin")
 EMPTY = "rule all:\n    output: 'done'\n    shell: 'touch {output}'\n"
 
 
@@ -70,6 +73,8 @@ def compare(folder: Path, config: str, mass: str, cores: int, yadage: Path | Non
     """Measure all, print the table and return the exit status."""
     say("running and capturing the analysis")
     capsule = captured(folder, config, cores)
+    for name in MADE:
+        shutil.rmtree(folder / name, ignore_errors=True)  # of an earlier call that was to be kept
     environment = {**os.environ, "RELANCE_STORE": str(folder / "store")}
     call("import", str(capsule), environment=environment)
     say("first recast")
@@ -84,7 +89,7 @@ def compare(folder: Path, config: str, mass: str, cores: int, yadage: Path | Non
     empty = min(empty_run(folder / f"empty{number}", cores) for number in range(3))
     limit = f"results/{config}/fit/result.json"
     same = json.loads((analysis / limit).read_text("utf-8"))["limits"]
-    (found,) = (folder / "recast").rglob(limit)
+    found = folder / "recast/work/analysis" / limit
     agrees = json.loads(found.read_text("utf-8"))["limits"] == same
     rows = [
         Row("relance recast", seconds, f"{len(ran)} of {len(record['jobs'])} jobs run: {', '.join(ran)}"),
@@ -170,12 +175,10 @@ def yadage_row(folder: Path, analysis: Path, cores: int, environment: Path | Non
         venv.create(environment, with_pip=True)
         subprocess.run([environment / "bin" / "pip", "install", "--quiet", YADAGE], check=True)
     say("yadage")
-    call("record", str(analysis), "-q")
-    (written,) = sorted(analysis.glob(".snakemake/relance/run-*/record.json"))[-1:]
-    record = json.loads(written.read_text("utf-8"))
+    jobs = finished(analysis)
     place = copied(folder / "yadage")
     by_path = {image["runtime"]["path"]: image["reference"] for image in built(analysis).values()}
-    stages = list(workflow(record["jobs"], place, by_path))
+    stages = list(workflow(jobs, place, by_path))
     (folder / "workflow.yml").write_text(yaml.safe_dump({"stages": stages}), "utf-8")
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
@@ -192,7 +195,7 @@ def yadage_row(folder: Path, analysis: Path, cores: int, environment: Path | Non
     began = time.perf_counter()
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     taken = time.perf_counter() - began
-    results = [path for job in record["jobs"] for path in job["outputs"] if "/fit/" in path]
+    results = [path for job in jobs for path in job.outputs if "/fit/" in path]
     missing = [path for path in results if not (place / path).exists()]
     if done.returncode or missing:
         said = (done.stdout + done.stderr).strip().splitlines()[-1:]
@@ -200,17 +203,35 @@ def yadage_row(folder: Path, analysis: Path, cores: int, environment: Path | Non
     return Row(name, taken, f"in {engine}")
 
 
-def workflow(
-    jobs: Sequence[Mapping[str, Any]], place: Path, images: Mapping[str, str]
-) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True)
+class Finished:
+    """A job as Snakemake noted it."""
+
+    command: str
+    image: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def finished(analysis: Path) -> tuple[Finished, ...]:
+    """Return the jobs of an analysis that was run, from Snakemake's metadata."""
+    found: dict[str, Finished] = {}
+    for output, noted in sources.metadata(analysis).outputs.items():
+        command = noted["shellcmd"]
+        before = found[command].outputs if command in found else ()
+        found[command] = Finished(
+            command, noted["container_img_url"], tuple(noted["input"]), (*before, output)
+        )
+    return tuple(found.values())
+
+
+def workflow(jobs: Sequence[Finished], place: Path, images: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """Yield a stage for each job; a stage waits for those whose outputs it reads."""
-    makers = {path: number for number, job in enumerate(jobs) for path in job["outputs"]}
+    makers = {path: number for number, job in enumerate(jobs) for path in job.outputs}
     for number, job in enumerate(jobs):
-        if not job["command"]:
-            continue
-        needed = sorted({makers[path] for path in job["inputs"] if path in makers})
-        image, _, tag = images[job["image"]["written"]].rpartition(":")
-        command = job["command"].replace("{", "{{").replace("}", "}}")  # yadage interpolates what it is given
+        needed = sorted({makers[path] for path in job.inputs if path in makers})
+        image, _, tag = images[job.image].rpartition(":")
+        command = job.command.replace("{", "{{").replace("}", "}}")  # yadage interpolates what it is given
         yield {
             "name": f"job{number}",
             "dependencies": [f"job{other}" for other in needed],
@@ -239,7 +260,7 @@ def workflow(
 
 def busy(recast: Path) -> float:
     """Return for how long at least one job of a recast ran, from its record's times."""
-    (written,) = recast.rglob("record.json")
+    (written,) = (recast / "work/runs").glob("run-*/record.json")
     times = json.loads(written.read_text("utf-8"))["times"]["jobs"]
     spans = sorted((one["started"], one["ended"]) for one in times if isinstance(one["ended"], (int, float)))
     total, reached = 0.0, 0.0
