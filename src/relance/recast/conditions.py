@@ -1,8 +1,7 @@
-"""What results were found with: the configuration of a run, and the luminosity in it."""
+"""What results were found with: the luminosity that a configuration says."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,14 +28,4 @@ def of(specification: Specification, configuration: Mapping[str, object]) -> dic
             found[name] = Condition(values.quantity(value, unit, name), unit)
         except InputError:
             continue  # the configuration doesn't say, or in a way of its own
-    return found
-
-
-def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested values with others in their place."""
-    found = dict(copy.deepcopy(dict(under)))
-    for key, value in over.items():
-        inner = found.get(key)
-        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
-        found[key] = merged(inner, value) if both and isinstance(inner, Mapping) else value
     return found

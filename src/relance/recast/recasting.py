@@ -28,6 +28,7 @@ from relance.recast.model import Audited, Job, Planned, Recast
 from relance.recast.reuse import Bench
 from relance.rerun import execution
 from relance.rerun import folder as rerun_folder
+from relance.rerun.configuration import merged
 from relance.rerun.execution import Settings
 from relance.rerun.folder import Work
 from relance.results import Results, reading
@@ -259,7 +260,7 @@ def _values(checked: Checked, work: Work) -> Mapping[str, object]:
             next_step="choose another case",
         )
     said = document.read(place).value
-    return conditions.merged(said if isinstance(said, Mapping) else {}, checked.settings)
+    return merged(said if isinstance(said, Mapping) else {}, checked.settings)
 
 
 @contextmanager
@@ -333,7 +334,7 @@ def _compared(request: Request, checked: Checked, work: Work, say: Callable[[str
     specification = request.capsule.specification
     folder = work.folder.parent
     # What was asked for: what the workflow itself says of its configuration need not be true.
-    configuration = conditions.merged(captured.configuration(request.capsule), _values(checked, work))
+    configuration = merged(captured.configuration(request.capsule), _values(checked, work))
     found = reading.read(specification, work.analysis, configuration)
     known: Results | None = None
     try:

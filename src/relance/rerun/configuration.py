@@ -33,7 +33,7 @@ def of_run(run: RunFacts, values: Mapping[str, object]) -> Chosen:
     named = [_of_analysis(argument, known) for argument in _given(arguments, _FILES)]
     whole = any(_given(arguments, _VALUES)) or None in named or len(named) > 1
     if whole and run.configuration != UNKNOWN:
-        return Chosen(None, _merged(run.configuration, values))
+        return Chosen(None, merged(run.configuration, values))
     return Chosen(named[0] if named else None, dict(values))
 
 
@@ -57,11 +57,11 @@ def _given(arguments: Sequence[str], options: Sequence[str]) -> Iterator[str]:
             yield argument
 
 
-def _merged(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
+def merged(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
     """Return a mapping with values replaced, as Snakemake does it: mappings are merged, all else is taken."""
-    merged = dict(old)
+    both = dict(old)
     for key, value in new.items():
-        before = merged.get(key)
+        before = both.get(key)
         nested = isinstance(before, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merged(before, value) if nested else value  # type: ignore[arg-type]
-    return merged
+        both[key] = merged(before, value) if nested else value  # type: ignore[arg-type]
+    return both

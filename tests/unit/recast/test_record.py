@@ -93,14 +93,5 @@ def test_the_luminosity_is_told_as_the_configuration_has_it() -> None:
     assert conditions.of(SPECIFICATION, {}) == {}
 
 
-def test_changed_values_stand_in_place_of_the_captured_ones() -> None:
-    under = {"signal": {"mass": 1, "coupling": 2}, "seed": 3}
-    assert conditions.merged(under, {"signal": {"mass": 5}}) == {
-        "signal": {"mass": 5, "coupling": 2},
-        "seed": 3,
-    }
-    assert under["signal"] == {"mass": 1, "coupling": 2}
-
-
 def test_bands_without_values_are_written_as_null(tmp_path: Path) -> None:
     assert record.plain(Bands(None, 1.0, 2.0, 3.0, None))["minus2sigma"] is None
