@@ -13,22 +13,31 @@ from relance.cli import capsules, places, signals
 from relance.cli.inspect import size
 from relance.cli.progress import counting
 from relance.errors import ExitCode, InputError
+from relance.publish import crate
 from relance.store.store import Store
 
 
 @click.command(epilog=capsules.HELP)
 @click.argument("capsule")
-@click.argument("file", metavar="FILE.tar", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("target", metavar="FILE.tar|DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--public", is_flag=True, help="Refuse if anything of it isn't for everybody, as the specification says."
+)
 @places.STORE
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def export(capsule: str, file: Path, chosen_store: Path | None, quiet: bool) -> ExitCode:
-    """Write a capsule as one tar file: an OCI image layout, always the same bytes.
+def export(capsule: str, target: Path, public: bool, chosen_store: Path | None, quiet: bool) -> ExitCode:
+    """Write a capsule as one tar file, or its files with their provenance as an RO-Crate into a new folder.
 
-    `docker load` and `podman load` take its images; unpacked, its replay.sh runs the jobs again.
+    The tar file is an OCI image layout: `docker load` and `podman load` take its images; unpacked, its
+    replay.sh runs the jobs again. The crate is a Provenance Run Crate 0.5. Both are always the same bytes.
     """
-    store, described, _ = capsules.opened(capsule, os.environ, chosen_store)
+    store, described, opened = capsules.opened(capsule, os.environ, chosen_store)
     layout = store.layout
-    total = sum(blob.size for blob in reading.documents(layout, described))
+    if public:
+        crate.refuse_what_is_not_public(opened)
+    as_tar = target.name.endswith(".tar")
+    held = sum(file.stored.size for file in opened.files if file.stored)
+    total = sum(blob.size for blob in reading.documents(layout, described)) if as_tar else held
     with signals.raising(), counting("exporting", quiet=quiet) as show:
         done = 0
 
@@ -37,9 +46,12 @@ def export(capsule: str, file: Path, chosen_store: Path | None, quiet: bool) -> 
             done += count
             show(min(done, total), total)
 
-        written = archive.export_tar(layout, described, file, told=told)
+        if as_tar:
+            total = archive.export_tar(layout, described, target, told=told)
+        else:
+            crate.export(layout, opened, described.digest, target, told=told)
     if not quiet:
-        click.echo(f"{described.digest} is in {file}, {size(written)}")
+        click.echo(f"{described.digest} is in {target}, {size(total)}")
     return ExitCode.OK
 
 

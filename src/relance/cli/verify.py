@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -64,6 +65,8 @@ def verify(  # noqa: PLR0917 - click passes each by name
 ) -> ExitCode:
     """Check that CAPSULE is whole: every file, image and document against its digest; nothing runs.
 
+    The folder of an RO-Crate may stand for it: then its files are compared with what the crate declares.
+
     With --rerun it is run again in its own images, with no network and nothing of this machine but its
     processor and a scratch folder, and each product is compared with the captured one.
 
@@ -75,6 +78,7 @@ def verify(  # noqa: PLR0917 - click passes each by name
     Exit status: 0 whole, or reproduced; 1 something differs, or a job failed; 2 damaged, or no capsule; 3
     not closed, or this machine lacks a part.
     """
+    from relance.publish import rocrate
     from relance.verify import artifacts, verifying
     from relance.verify.reproduction import Effects, Request
 
@@ -82,6 +86,8 @@ def verify(  # noqa: PLR0917 - click passes each by name
         raise InputError(
             "--case" if case else "--keep", expected="--rerun with it", found="none", next_step="add --rerun"
         )
+    if not rerun and (Path(capsule) / rocrate.METADATA).is_file():
+        return _crate_checked(Path(capsule), as_json=as_json, quiet=quiet)
     usable = cores or len(os.sched_getaffinity(0))
 
     def say(text: str) -> None:
@@ -108,6 +114,21 @@ def verify(  # noqa: PLR0917 - click passes each by name
     elif not quiet:
         _tell(made, kept)
     return _conclusion(made)
+
+
+def _crate_checked(folder: Path, *, as_json: bool, quiet: bool) -> ExitCode:
+    from relance.publish import crate
+
+    faults = crate.check(folder)
+    if as_json:
+        click.echo(
+            json.dumps({"crate": str(folder), "faults": [dataclasses.asdict(fault) for fault in faults]})
+        )
+    for fault in () if as_json else faults:
+        click.echo(f"{fault.path}: found {fault.found}, expected {fault.expected}", err=True)
+    if not faults and not quiet and not as_json:
+        click.echo(f"{folder} is whole: every file is declared and as it was")
+    return ExitCode.FAILED if faults else ExitCode.OK
 
 
 @click.command()

@@ -1,0 +1,1 @@
+"""Capsules in the forms that archives and repositories take."""
