@@ -215,7 +215,7 @@ def pdf(path: Path, values: Values) -> None:
 def pdf_later(path: Path, values: Values) -> None:
     os.environ["SOURCE_DATE_EPOCH"] = "86400"
     try:
-        with mpl.rc_context({"pdf.compression": 9}):
+        with mpl.rc_context({"pdf.compression": 1}):
             _plot(path, values, "pdf", {"Creator": "another program (with brackets)"})
     finally:
         del os.environ["SOURCE_DATE_EPOCH"]

@@ -98,6 +98,25 @@ def test_a_picture_of_too_many_pixels_is_refused(tmp_path: Path) -> None:
     assert files.product("x.png", a, b).tier is Tier.UNREADABLE
 
 
+@pytest.mark.parametrize(
+    ("name", "head", "repeated"),
+    [
+        ("x.svg", "", "<!-- -->"),
+        ("x.svg", "<svg>", "<!--"),
+        ("x.svg", "<svg>", "<metadata "),
+        ("x.pdf", "%PDF-1.4 1 0 obj ", "stream\n"),
+        ("x.pdf", "%PDF-1.4 1 0 obj ", "/Producer ("),
+        ("x.pdf", "%PDF-1.4 1 0 obj ", "/ID ["),
+        ("x.pdf", "%PDF-1.4 1 0 obj ", "xref 0 1 "),
+    ],
+)
+def test_beginnings_without_end_are_read_in_time(tmp_path: Path, name: str, head: str, repeated: str) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    for path, end in ((a, "1"), (b, "2")):
+        path.write_text(head + repeated * 30_000 + end + "</svg> %%EOF")
+    assert not files.product(name, a, b).tier.agrees
+
+
 def test_brackets_without_end_are_no_traceback(tmp_path: Path) -> None:
     a, b = tmp_path / "a.json", tmp_path / "b.json"
     a.write_text("[" * 100_000 + "]" * 100_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,19 +14,21 @@ from relance.compare.model import Part, UnreadableError
 from relance.compare.records import Record, Records
 
 _MOST = 1 << 28
-_STREAM = re.compile(rb"(?<![A-Za-z])stream\r?\n(.*?)\r?\n?endstream", re.DOTALL)
-_STRING = rb"(?:\((?:[^()\\]|\\.|\([^()]*\))*\)|<[0-9A-Fa-f\s]*>)"
+_STREAM = re.compile(rb"(?<![A-Za-z])stream\r?\n")
+# Everything that repeats has an end: a hostile file could keep an open bracket searched for hours.
+_STRING = rb"(?:\((?:[^()\\]|\\.|\([^()]{0,999}\)){0,4000}\)|<[0-9A-Fa-f\s]{0,8000}>)"
 _CHANGING = re.compile(
     rb"/(?:CreationDate|ModDate|Producer|Creator|PTEX\.Fullbanner|LastModified|DocChecksum)\s*"
     + _STRING
-    + rb"|/DocChecksum\s*/\w+|/ID\s*\[[^\]]*\]|/Length\s+\d+(?:\s+\d+\s+R)?"
+    + rb"|/DocChecksum\s*/\w+|/ID\s*\[[^\]]{0,999}\]|/Length\s+\d+(?:\s+\d+\s+R)?"
     # Where objects lie in the file is layout.
-    + rb"|\bxref\b[\d\s]*(?:\d{10} \d{5} [nf]\s*)*|\bstartxref\s+\d+|/Prev\s+\d+",
+    + rb"|\bxref[\d\snf]*(?=trailer)|\bstartxref\s+\d+|/Prev\s+\d+",
     re.DOTALL,
 )
+_LENGTH = re.compile(rb"/Length\s+(\d+)\s+\d+\s+R")
 _XMP = re.compile(
     rb"<(xmp:(?:CreateDate|ModifyDate|MetadataDate|CreatorTool)|xmpMM:(?:DocumentID|InstanceID)|pdf:Producer|dc:date)>"
-    rb".*?</\1>|(?:xmp:(?:CreateDate|ModifyDate|MetadataDate|CreatorTool)|xmpMM:\w+ID|pdf:Producer)=\"[^\"]*\"",
+    rb".{0,999}?</\1>|(?:xmp:(?:CreateDate|ModifyDate|MetadataDate|CreatorTool)|xmpMM:\w+ID|pdf:Producer)=\"[^\"]{0,999}\"",
     re.DOTALL,
 )
 
@@ -48,29 +50,38 @@ def _pdf(path: Path) -> Iterator[Mapping[str, Part]]:
 
 def _pieces(data: bytes) -> Iterator[Record]:
     """Give each object's text, and the digest of each stream as it is unpacked."""
+    lengths = set(_LENGTH.findall(data))
     position = 0
-    for match in _STREAM.finditer(data):
-        dictionary = data[position : match.start()]
-        yield from _objects(dictionary)
-        position = match.end()
+    while found := _STREAM.search(data, position):
+        end = data.find(b"endstream", found.end())
+        if end < 0:
+            raise UnreadableError("a stream that doesn't end")
+        dictionary = data[position : found.start()]
+        content = data[found.end() : end]
+        position = end + len(b"endstream")
+        yield from _objects(dictionary, lengths)
         own = dictionary[dictionary.rfind(b" obj") :]
         if b"/XRef" in own:
             continue
-        content = _unpacked(match[1]) if b"/FlateDecode" in own else match[1]
-        cleaned = _XMP.sub(b"", _CHANGING.sub(b"", content)) if _may_change(own, content) else content
-        yield ("stream", f"{len(cleaned)} bytes", f"sha256:{hashlib.sha256(cleaned).hexdigest()}")
-    yield from _objects(data[position:])
+        if b"/FlateDecode" in own:
+            content = _unpacked(content)
+        if _may_change(own, content):
+            content = _XMP.sub(b"", _CHANGING.sub(b"", content))
+        yield (f"stream of {len(content)} bytes, sha256:{hashlib.sha256(content).hexdigest()}",)
+    yield from _objects(data[position:], lengths)
 
 
 def _may_change(dictionary: bytes, content: bytes) -> bool:
     return b"/ObjStm" in dictionary or b"/Metadata" in dictionary or content.startswith(b"<?xpacket")
 
 
-def _objects(data: bytes) -> Iterator[Record]:
+def _objects(data: bytes, lengths: Container[bytes]) -> Iterator[Record]:
+    """Give the objects but those that say how long a packed stream is."""
     for part in _CHANGING.sub(b"", data).split(b"endobj"):
-        words = part.decode("latin-1").split()
-        if words:
-            yield words
+        words = part.split()
+        number = next((words[at - 2] for at, word in enumerate(words) if at > 1 and word == b"obj"), b"")
+        if words and not (number in lengths and words[-1].isdigit()):
+            yield [word.decode("latin-1") for word in words]
 
 
 def _unpacked(data: bytes) -> bytes:

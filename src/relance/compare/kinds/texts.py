@@ -161,13 +161,25 @@ def _yoda_object(kind: str, block: list[str]) -> Part:
 
 
 def _is_svg(head: bytes, path: Path) -> bool:  # noqa: ARG001
-    return (
-        re.match(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg[^>]*>\s*)?<svg\b", head, re.S)
-        is not None
-    )
+    if not head.lstrip().startswith(b"<"):
+        return False
+    text = _without(head.decode("utf-8", "replace"), "<!--", "-->")
+    return re.match(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE svg[^>]*>\s*)?<svg\b", text) is not None
 
 
-_COMMENT = re.compile(r"<!--.*?-->|<metadata\b.*?</metadata>|<metadata\b[^>]*/>", re.DOTALL)
+def _without(text: str, begin: str, end: str) -> str:
+    """Return a text without what stands between two marks, and without the marks."""
+    kept = []
+    position = 0
+    while (start := text.find(begin, position)) >= 0:
+        stop = text.find(end, start + len(begin))
+        if stop < 0:
+            break
+        kept.append(text[position:start])
+        position = stop + len(end)
+    return "".join([*kept, text[position:]])
+
+
 _ID = re.compile(r"""\bid\s*=\s*["']([^"']*)["']""")
 _REFERENCE = re.compile(r"""(\bid\s*=\s*["']|\bhref\s*=\s*["']\#|url\(["']?\#)([^"')]*)""")
 _TAG = re.compile(r"<[^>]*>|[^<]+")
@@ -176,7 +188,8 @@ _PIECES = re.compile(r"""[\s"'=,<>()/]+|(?<=[A-Za-z])(?=[-+.\d])|(?<=[\d.])(?=[A
 
 @contextmanager
 def _svg(path: Path) -> Iterator[Mapping[str, Part]]:
-    text = _COMMENT.sub("", text_of(path, _MOST_TEXT))
+    text = _without(text_of(path, _MOST_TEXT), "<!--", "-->")
+    text = _without(text, "<metadata", "</metadata>")
     if "</svg" not in text and "/>" not in text:
         raise UnreadableError("no end, '</svg>'")
     # Programs name what they draw by chance; only what refers to what says something.
