@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -55,6 +56,7 @@ class PythonFacts:
     """Whether modules or paths are computed in ways that can't be followed."""
 
 
+@lru_cache(maxsize=1024)  # a run is looked at before and after it
 def facts(path: Path, text: str) -> PythonFacts:
     """Return what stands in the Python file or notebook `path`, whose content is `text`."""
     source = _cells(text) if path.suffix == ".ipynb" else text
