@@ -17,9 +17,10 @@ from relance import digest
 from relance.errors import InputError
 from relance.model import Digest
 from relance.store import locking, manifests
+from relance.store.http import BREAKS
 from relance.store.layout import LARGEST_MANIFEST, Descriptor, Incoming, Layout
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import BREAKS, Access, NotFoundError, Session
+from relance.store.registry.session import Access, NotFoundError, Session
 from relance.store.registry.transfer import Tally, Told, in_parallel
 
 ACCEPT = {"Accept": ", ".join(manifests.KNOWN)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import json
 import threading
 import time
@@ -14,11 +13,10 @@ from typing import IO, Any, Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
-import urllib3
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 
 from relance.errors import MissingPartError
+from relance.store.http import BREAKS, LONGEST_PAUSE, LoginHeader, asked_pause, limited, origin
 from relance.store.registry import challenge
 from relance.store.registry.challenge import Challenge
 from relance.store.registry.credentials import Credentials, Keyring
@@ -27,14 +25,10 @@ from relance.store.registry.reference import Reference, is_loopback
 _TIMEOUT = (10, 60)  # seconds to connect, seconds between bytes
 _TRIES = 5
 _TRIES_AT_FIRST = 2
-_LONGEST_PAUSE = 60.0  # seconds
 _REDIRECTS = 5
 _SMALL = 1 << 20  # bytes of an answer that isn't content
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _MOVED = frozenset({301, 302, 303, 307, 308})
-
-BREAKS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
-"""What may be raised when a connection breaks, in a request or while its answer is read."""
 
 Body = Callable[[], bytes | IO[bytes]]
 """Gives what is sent, from its beginning each time it is called."""
@@ -151,7 +145,7 @@ class Session:
                 # A registry that never answered is rather not there than busy.
                 if trial >= (tries if self._reached else min(tries, _TRIES_AT_FIRST)):
                     raise self._broken(type(error).__name__) from error
-                self._access.pause(min(2.0 ** (trial - 1), _LONGEST_PAUSE))
+                self._access.pause(min(2.0 ** (trial - 1), LONGEST_PAUSE))
                 continue
             self._reached = True
             if answer.status_code in wanted:
@@ -161,7 +155,7 @@ class Session:
                 raise self._refused(answer.status_code, said)
             if trial == tries:
                 raise self._broken(said)
-            self._access.pause(_asked_pause(answer.headers.get("Retry-After", ""), 2.0 ** (trial - 1)))
+            self._access.pause(asked_pause(answer.headers.get("Retry-After", ""), 2.0 ** (trial - 1)))
         raise self._broken("no answer")
 
     def read(
@@ -175,7 +169,7 @@ class Session:
         for trial in range(1, _TRIES + 1):
             answer = self.send("GET", url, {200}, headers=headers)
             try:
-                data = _limited(answer, largest)
+                data = limited(answer, largest)
             except BREAKS as error:
                 if trial == _TRIES:
                     raise self._broken(type(error).__name__) from error
@@ -191,13 +185,13 @@ class Session:
 
     def pause(self, seconds: float) -> None:
         """Wait."""
-        self._access.pause(min(seconds, _LONGEST_PAUSE))
+        self._access.pause(min(seconds, LONGEST_PAUSE))
 
     def _redirected(
         self, method: str, url: str, headers: Mapping[str, str], body: Body, authorization: str
     ) -> requests.Response:
         for _ in range(_REDIRECTS + 1):
-            own = _origin(url) == _origin(self.reference.address)
+            own = origin(url) == origin(self.reference.address)
             answer = self._once(method, url, headers, body, authorization if own else "")
             if answer.status_code not in _MOVED or method not in {"GET", "HEAD"}:
                 return answer
@@ -213,7 +207,7 @@ class Session:
             url,
             headers={"Accept-Encoding": "identity", "User-Agent": "relance", **headers},
             data=body(),
-            auth=_Header(authorization),
+            auth=LoginHeader(authorization),
             stream=True,
             allow_redirects=False,
             timeout=_TIMEOUT,
@@ -267,7 +261,7 @@ class Session:
             address = requests.Request("GET", realm, params=question).prepare().url or realm
             answer = self._once("GET", address, {}, lambda: b"", login.basic)
         with answer:
-            data = _limited(answer, _SMALL)
+            data = limited(answer, _SMALL)
         self._reached = True
         if answer.status_code in _BUSY:
             raise requests.ConnectionError("the token service is busy")
@@ -286,7 +280,7 @@ class Session:
         """Return an answer's status and, if it has the registry's form of error, what it says."""
         try:
             with answer:
-                first = json.loads(_limited(answer, _SMALL))["errors"][0]
+                first = json.loads(limited(answer, _SMALL))["errors"][0]
             words = f"{first.get('code', '')} {first.get('message', '')}"
         except (*BREAKS, ValueError, LookupError, TypeError, AttributeError):
             words = ""
@@ -325,18 +319,6 @@ class Session:
         }
 
 
-class _Header(AuthBase):
-    """Sets our header or none; given always, so that requests takes no login from a .netrc file."""
-
-    def __init__(self, authorization: str) -> None:
-        self._authorization = authorization
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._authorization:
-            request.headers["Authorization"] = self._authorization
-        return request
-
-
 def answers(reference: Reference, seconds: float = 3.0) -> bool:
     """Tell whether the registry answers within so many seconds."""
     local = {"http": "", "https": ""} if is_loopback(reference.host) else None
@@ -345,39 +327,9 @@ def answers(reference: Reference, seconds: float = 3.0) -> bool:
             f"{reference.address}/v2/",
             timeout=seconds,
             allow_redirects=False,
-            auth=_Header(""),
+            auth=LoginHeader(""),
             proxies=local,
         )
     except requests.RequestException:
         return False
     return found.status_code in {requests.codes.ok, requests.codes.unauthorized}
-
-
-def _limited(answer: requests.Response, largest: int) -> bytes:
-    parts = []
-    left = largest + 1
-    with answer:
-        while left > 0 and (part := answer.raw.read(min(left, 1 << 16), decode_content=False)):
-            parts.append(part)
-            left -= len(part)
-    return b"".join(parts)
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc.lower()
-
-
-def _asked_pause(text: str, otherwise: float) -> float:
-    """Return the seconds that a Retry-After header asks for, within limits."""
-    seconds = otherwise
-    if text.isascii() and text.isdecimal():
-        seconds = float(text)
-    elif text:
-        moment = email.utils.parsedate_to_datetime(text) if _is_date(text) else None
-        seconds = otherwise if moment is None else moment.timestamp() - time.time()
-    return min(max(seconds, 0.0), _LONGEST_PAUSE)
-
-
-def _is_date(text: str) -> bool:
-    return email.utils.parsedate(text) is not None
