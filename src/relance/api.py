@@ -37,7 +37,7 @@ from relance.specification.model import Interface, Parameter, Value
 from relance.store import place
 from relance.store.layout import Descriptor
 from relance.store.store import Store
-from relance.verify import reproduction, verifying
+from relance.verify import integrity, reproduction, verifying
 from relance.verify.model import Report
 
 
@@ -204,7 +204,7 @@ class Capsule:
             MissingPartError: this machine lacks a sandbox or a runtime.
         """
         if not rerun:
-            return verifying.verify(self._store, self._descriptor)
+            return verifying.check(integrity.Kept(self._store.layout), self._descriptor)
         machine = self._machine
         settings = Settings(
             outer=machine.environment,
@@ -217,7 +217,7 @@ class Capsule:
         with TemporaryDirectory(prefix="relance-verify-") as folder:
             asked = reproduction.Request(Path(folder), settings, case, machine.usable_cores)
             effects = reproduction.Effects(_unwatched, machine.say)
-            return verifying.verify(self._store, self._descriptor, verifying.Rerun(asked, effects))
+            return verifying.verify(self._store, self._descriptor, asked, effects)
 
     def recast(
         self,
