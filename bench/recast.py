@@ -197,9 +197,9 @@ def yadage_row(folder: Path, analysis: Path, cores: int, environment: Path | Non
     taken = time.perf_counter() - began
     results = [path for job in jobs for path in job.outputs if "/fit/" in path]
     missing = [path for path in results if not (place / path).exists()]
+    (folder / "yadage.log").write_text(done.stdout + done.stderr, "utf-8")
     if done.returncode or missing:
-        said = (done.stdout + done.stderr).strip().splitlines()[-1:]
-        return Row(name, None, f"it failed: {' '.join(said)[:90]}")
+        return Row(name, None, f"it failed; see {folder / 'yadage.log'} (--keep)")
     return Row(name, taken, f"in {engine}")
 
 
