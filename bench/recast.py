@@ -191,9 +191,10 @@ def yadage_row(folder: Path, analysis: Path, cores: int, environment: Path | Non
         "PACKTIVITY_DOCKER_CMD_MOD": f"-v {place}:{place} --network none -e OMP_NUM_THREADS=1 "
         "-e OPENBLAS_NUM_THREADS=1",
     }
-    command = [str(program), "-b", f"multiproc:{cores}", str(folder / "out"), str(folder / "workflow.yml")]
+    # yadage takes a workflow's path for one in the folder that it is called in.
+    command = [str(program.absolute()), "-b", f"multiproc:{cores}", "out", "workflow.yml"]
     began = time.perf_counter()
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     taken = time.perf_counter() - began
     results = [path for job in jobs for path in job.outputs if "/fit/" in path]
     missing = [path for path in results if not (place / path).exists()]
