@@ -123,7 +123,7 @@ def job(rule: str, command: str | None, inputs: tuple[str, ...], outputs: tuple[
 
 def captured(record: JobRecord, needs: tuple[int, ...] = ()) -> CapsuleJob:
     """Return a job as a capsule holds it."""
-    return CapsuleJob(record, JobTimes(1_700_000_000.5, 1_700_000_002.0, 1 << 20), None, needs)
+    return CapsuleJob(record, JobTimes(1_700_000_000.5, 1_700_000_002.0, 1 << 20), needs)
 
 
 def facts() -> RunFacts:

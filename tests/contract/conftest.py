@@ -48,9 +48,7 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def analysis(
-    tmp_path: Path, environments: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], Relance]:
+def analysis(tmp_path: Path, environments: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Relance]:
     """Copies an analysis of tests/analyses and returns the command in it; the test has a store of its own."""
     monkeypatch.setenv("RELANCE_STORE", str(tmp_path / "store"))
 

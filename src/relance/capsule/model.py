@@ -80,8 +80,6 @@ class CapsuleJob:
 
     record: JobRecord
     times: JobTimes
-    key: Digest | None
-    """What determines its result; see `relance.steps.key`. None: something of it is unknown."""
     needs: tuple[int, ...] = ()
     """Positions of the jobs whose outputs it reads."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from relance.capsule import writing
+from relance.capsule import reading, writing
 from relance.capsule.model import Capsule, CapsuleFile, Parent, Role
 from relance.capture import files, images, jobs, openness, recorded, sources
 from relance.capture.files import Candidate
@@ -14,7 +14,7 @@ from relance.capture.images import Import
 from relance.capture.secrecy import Searched
 from relance.errors import InputError
 from relance.model import UNKNOWN, Digest, RunRecord, Stored
-from relance.specification import reading
+from relance.specification import reading as specifications
 from relance.specification.model import Specification
 from relance.store import content
 from relance.store.hashing import Hasher, Memory
@@ -60,6 +60,8 @@ class Captured:
     descriptor: Descriptor
     capsule: Capsule
     name: str
+    replaced: Digest | None
+    """What the name meant before, if that was another capsule; nothing keeps that any more."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def plan(request: Request) -> Plan:
     """
     record = recorded.load(request.record)
     recorded.check(record)
-    specification = reading.load(request.specification)
+    specification = specifications.load(request.specification)
     made = files.products(record)
     listed = sources.listed(request.analysis, specification.workflow.sources, made)
     candidates = files.candidates(request.analysis, record, specification, listed)
@@ -132,8 +134,10 @@ def capture(store: Store, request: Request, effects: Effects) -> Captured:
         )
         identity = planned.specification.identity
         name = request.name or f"{identity.name}:{identity.version}"
+        before = reading.names(layout).get(writing.full_name(name, capsule))
         descriptor = writing.write(layout, capsule, name=name)
-    return Captured(descriptor, capsule, name)
+    replaced = before.digest if before and before.digest != descriptor.digest else None
+    return Captured(descriptor, capsule, name, replaced)
 
 
 def _put(

@@ -26,7 +26,6 @@ def ordered(record: RunRecord) -> tuple[CapsuleJob, ...]:
         CapsuleJob(
             record.jobs[number],
             record.times[number],
-            None,
             tuple(sorted(place[needed] for needed in needs[number])),
         )
         for number in order

@@ -171,6 +171,7 @@ def _as_json(captured: Captured) -> dict[str, object]:
     return {
         "name": captured.name,
         "digest": captured.descriptor.digest,
+        "replaced": captured.replaced,
         "files": len(capsule.files),
         "kept": sum(file.stored is not None for file in capsule.files),
         "bytes": sum(file.stored.size for file in capsule.files if file.stored),
@@ -190,6 +191,8 @@ def _tell(captured: Captured, tar: Path | None) -> None:
     click.echo(
         f"    {len(capsule.jobs)} jobs, {len(capsule.images)} images, files: {kept} ({size / 1e6:.1f} MB)"
     )
+    if captured.replaced:
+        click.echo(f"    the name meant {captured.replaced} before, which 'relance store gc' removes now")
     for text in capsule.unknown:
         click.echo(f"    not known: {text}")
     for text in capsule.not_closed:

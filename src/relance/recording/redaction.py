@@ -108,7 +108,8 @@ def _text(text: str, but: frozenset[str] = frozenset()) -> str:
 
     def left_out(match: re.Match[str]) -> str:
         value = match["value"].strip("'\"")
-        secret = is_secret_key(match["name"]) and value not in but and _is_given(value)
+        is_folder = match["name"].lower() == "pwd" and value.startswith(("/", "."))  # as Apptainer takes it
+        secret = is_secret_key(match["name"]) and value not in but and _is_given(value) and not is_folder
         # A word after another is a value only after an option.
         if not secret or not (match["dashes"] or match["before"].endswith("=")):
             return match[0]

@@ -140,9 +140,7 @@ images = st.builds(
     text | st.none(),
     st.sampled_from(["run", "afterwards"]),
 )
-captured = st.builds(
-    CapsuleJob, records, st.builds(JobTimes, times, times, sizes | unknown), digests | st.none()
-)
+captured = st.builds(CapsuleJob, records, st.builds(JobTimes, times, times, sizes | unknown))
 wholes = st.builds(
     Capsule,
     specification=st.just(SPECIFICATION),

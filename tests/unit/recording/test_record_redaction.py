@@ -38,6 +38,11 @@ def test_arguments_lose_values_of_secret_names() -> None:
     assert found.run.redacted == ("command",)
 
 
+def test_the_working_folder_of_a_container_is_no_secret() -> None:
+    told = "--apptainer-args=--containall --pwd /home/me/analysis --bind /home/me"
+    assert redacted(record(told)).run.command == (told,)
+
+
 def test_the_configuration_loses_them_at_any_depth_and_its_digest_is_of_the_rest() -> None:
     settings = {"fit": {"tries": 3, "api_key": VALUE}, "note": f"use {TOKEN}", "tokens": ["a"]}
     found = redacted(record(configuration=settings))
