@@ -55,6 +55,8 @@ lock: .venv/dev.stamp
 
 bench: .venv/dev.stamp
 	$(BIN)/python bench/analysis.py
+	$(BIN)/python bench/capture.py
+	$(BIN)/python bench/recast.py
 
 clean:
 	rm -rf .venv .envs .snakemake results

@@ -8,7 +8,10 @@ measures, each in a process of its own, from files that are not in memory:
 - hashing: hashlib over all files, in as many threads;
 - copying: `shutil.copyfile` of each, in as many threads;
 - put_all: the same files into an empty store (`relance.store.content`), hashed, verified and deduplicated;
-- put_all again: the same unchanged files.
+- put_all again: the same unchanged files;
+- capture: `relance capture` of an analysis whose one job reads all of them, run and recorded before, into
+  another empty store;
+- capture again: the same.
 
 Every row that writes ends when all is on the disk. The ratio of put_all is its throughput to that of the
 slower of hashing and copying; that of the second put_all how many times it is faster than the first. The
@@ -64,6 +67,30 @@ with store.writing():
     content.put_all(store.layout, files, cache=memory, threads=int(sys.argv[2]))
 memory.write()
 os.sync()
+"""
+CAPTURING = """
+import os, sys
+from relance.cli import run_command_line
+status = run_command_line(["capture", "--quiet", "--inside-up-to", "1TB", "--store", *sys.argv[1:]])
+os.sync()
+sys.exit(status)
+"""
+SNAKEFILE = """
+from pathlib import Path
+
+rule count:
+    input: sorted(map(str, Path("files").iterdir()))
+    output: "results/number.json"
+    shell: "echo $(ls files | wc -l) > {output}"
+"""
+SPECIFICATION = """
+format: analysis-specification
+version: 1
+identity: {name: large, title: Many large files, version: "1", authors: [{name: bench}], licence: CC0-1.0}
+workflow: {language: snakemake, file: Snakefile}
+interface:
+  results: {number: {title: Number of files, type: file, file: results/number.json}}
+visibility: {specification: public, products: public, results: public}
 """
 
 
@@ -151,6 +178,13 @@ def stored(folder: Path, given: argparse.Namespace) -> dict[str, float]:
     show("put_all", first, megabytes, ratio, "the slower of these")
     second = measure(KEEPING, files, given.threads, store)
     show("put_all again", second, megabytes, first.seconds / second.seconds, "put_all")
+    shutil.rmtree(store)
+    analysis = recorded(folder, files)
+    capture = measure(CAPTURING, store, analysis)
+    captured = max(hashing.seconds, copying.seconds) / capture.seconds
+    show("capture", capture, megabytes, captured, "the slower of hashing and copying")
+    again = measure(CAPTURING, store, analysis)
+    show("capture again", again, megabytes, capture.seconds / again.seconds, "capture")
     return {
         "hashing": megabytes / hashing.seconds,
         "copying": megabytes / copying.seconds,
@@ -158,7 +192,23 @@ def stored(folder: Path, given: argparse.Namespace) -> dict[str, float]:
         "ratio": ratio,
         "again": first.seconds / second.seconds,
         "memory": first.megabytes,
+        "capture": megabytes / capture.seconds,
+        "capture ratio": captured,
+        "capture again": capture.seconds / again.seconds,
+        "capture memory": capture.megabytes,
     }
+
+
+def recorded(folder: Path, files: Path) -> Path:
+    """Make an analysis of the files, and run it; return its folder."""
+    analysis = folder / "analysis"
+    (analysis / "specs").mkdir(parents=True)
+    files.rename(analysis / "files")
+    (analysis / "Snakefile").write_text(SNAKEFILE, encoding="utf-8")
+    (analysis / "specs" / "large.yaml").write_text(SPECIFICATION, encoding="utf-8")
+    command = [sys.executable, "-m", "relance", "run", "--runtime", "plain", "--no-reuse", "--quiet"]
+    subprocess.run([*command, str(analysis)], check=True)
+    return analysis
 
 
 def show(step: str, found: Measured, megabytes: float, *ratio: float | str) -> None:
