@@ -240,6 +240,13 @@ def test_a_changed_undeclared_script_is_named(analysis: Path, store: Store) -> N
     assert "'scripts/lines.sh' changed since" in refusal(analysis, store)
 
 
+def test_a_product_that_is_to_be_kept_and_is_gone_is_named(analysis: Path, store: Store) -> None:
+    (analysis / "results/a.count").unlink()
+    said = refusal(analysis, store)
+    assert "'results/a.count' not there" in said
+    assert "--forceall" in said
+
+
 def test_a_large_input_is_kept_by_reference_or_asked_for(analysis: Path, store: Store) -> None:
     said = refusal(analysis, store, "--inside-up-to", "5")
     assert "input 'data/b.txt' is large" in said

@@ -91,6 +91,7 @@ def plan(request: Request) -> Plan:
     listed = sources.listed(request.analysis, specification.workflow.sources, made)
     candidates = files.candidates(request.analysis, record, specification, listed)
     _refuse_large(request, candidates)
+    _refuse_gone(files.gone(request.analysis, record, specification))
     return Plan(record, specification, listed, candidates)
 
 
@@ -225,6 +226,17 @@ def _refuse_changed(record: RunRecord, held: Iterable[CapsuleFile]) -> None:
             expected="the files that it read and made",
             found=f"{_named(changed)} changed since",
             next_step="run the analysis again: what is up to date is kept",
+        )
+
+
+def _refuse_gone(paths: Sequence[str]) -> None:
+    """Refuse a run that made its results from restored steps, whose own products were not needed."""
+    if paths:
+        raise InputError(
+            "the run can't be captured",
+            expected="the products that the specification says to keep",
+            found=f"{_named(paths)} not there",
+            next_step="make them: relance run --no-reuse DIR -- --forceall",
         )
 
 

@@ -67,6 +67,17 @@ def candidates(
     return tuple(found[path] for path in sorted(found))
 
 
+def gone(analysis: Path, record: RunRecord, specification: Specification) -> tuple[str, ...]:
+    """Return products that the specification wants kept and that aren't there, temporary ones left out."""
+    kept = _kept(record, specification)
+    return tuple(
+        path
+        for job in record.jobs
+        for path in job.outputs
+        if kept.fullmatch(path) and path not in job.temporary and not (analysis / path).exists()
+    )
+
+
 def _files(analysis: Path, paths: Iterable[str]) -> Iterator[str]:
     """Yield the files there are of these paths; of a folder those in it."""
     for path in paths:
