@@ -16,6 +16,9 @@ LONGEST_PAUSE = 60.0
 BREAKS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """What may be raised when a connection breaks, in a request or while its answer is read."""
 
+CUTS = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError)
+"""Those of `BREAKS` that no disk of ours raises."""
+
 
 class LoginHeader(AuthBase):
     """Sets our header or none; given always, so that requests takes no login from a .netrc file."""

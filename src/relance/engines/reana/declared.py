@@ -1,0 +1,224 @@
+"""An analysis as its reana.yaml declares it: what is sent, what comes back, which parameters there are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from relance import document
+from relance.document import Document
+from relance.engines.reana import paths
+from relance.errors import InputError
+
+NAME = "reana.yaml"
+
+_NOT_SENT = frozenset({".git", ".snakemake", ".relance", "__pycache__"})
+"""Folders that hold what programs keep for themselves."""
+
+
+class Language(StrEnum):
+    """What a workflow is written in."""
+
+    SNAKEMAKE = "snakemake"
+    SERIAL = "serial"
+    YADAGE = "yadage"
+    CWL = "cwl"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a reana.yaml says; files are paths relative to its folder."""
+
+    folder: Path
+    content: Mapping[str, Any]
+    language: Language
+    file: str | None
+    """The workflow's; None if it is written in reana.yaml itself."""
+    parameters: Mapping[str, Any]
+    options: Mapping[str, Any]
+    definition: tuple[str, ...]
+    """Files that a server needs in order to read the workflow; reana.yaml is one."""
+    inputs: tuple[str, ...]
+    """Files that go into the workspace."""
+    outputs: tuple[str, ...]
+    """Files and folders that are fetched."""
+
+
+def read(folder: Path) -> Declared:
+    """Read the reana.yaml of a folder and look for all that it names.
+
+    Raises:
+        InputError: it isn't there or wrong, or names what isn't there, lies elsewhere, or overlaps.
+    """
+    return _Reader(folder.resolve(), document.read(folder / NAME)).declared()
+
+
+class _Reader:
+    def __init__(self, folder: Path, found: Document) -> None:
+        self._folder = folder
+        self._document = found
+        if not isinstance(found.value, dict):
+            raise self._wrong(
+                (), NAME, "a mapping", "something else", "write 'workflow:' and below it 'type:'"
+            )
+        self._content: dict[str, Any] = found.value
+
+    def declared(self) -> Declared:
+        workflow = self._mapping("workflow")
+        inputs = self._mapping("inputs")
+        parameters = self._mapping("inputs", "parameters")
+        outputs = self._mapping("outputs")
+        try:
+            language = Language(str(workflow.get("type")))
+        except ValueError:
+            known = ", ".join(Language)
+            raise self._wrong(
+                ("workflow", "type"), "type of the workflow", known, repr(workflow.get("type")), "write one"
+            ) from None
+        file = workflow.get("file")
+        if file is not None and not isinstance(file, str):
+            raise self._wrong(("workflow", "file"), "file of the workflow", "a path", repr(file), "write it")
+        if file is None and "specification" not in workflow:
+            raise self._wrong(
+                ("workflow",), "the workflow", "'file' or 'specification'", "neither", "add 'file: …'"
+            )
+        uploaded = self._files(("inputs", "files"), inputs) + self._files(("inputs", "directories"), inputs)
+        seen: set[str] = set()
+        for path in uploaded:
+            if path in seen:
+                raise self._wrong(
+                    ("inputs",), f"input {path}", "each file once", "it in two places", "remove one"
+                )
+            seen.add(path)
+        return Declared(
+            folder=self._folder,
+            content=self._content,
+            language=language,
+            file=file,
+            parameters=parameters,
+            options=self._mapping("inputs", "options"),
+            definition=self._definition(workflow, file, language, uploaded, parameters),
+            inputs=tuple(sorted(seen)),
+            outputs=tuple(
+                path for kind in ("files", "directories") for path in self._paths(("outputs", kind), outputs)
+            ),
+        )
+
+    def _definition(
+        self,
+        workflow: Mapping[str, Any],
+        file: str | None,
+        language: Language,
+        uploaded: Iterable[str],
+        parameters: Mapping[str, Any],
+    ) -> tuple[str, ...]:
+        """Return what a bundle holds; inputs count only where the workflow declares nothing of its own."""
+        found = {NAME}
+        if file is not None:
+            local = file.partition("#")[0] if language is Language.CWL else file
+            found.update(self._walked(("workflow", "file"), local))
+        own = ("files" in workflow, "directories" in workflow)
+        for kind in ("files", "directories"):
+            found.update(self._files(("workflow", kind), workflow))
+        if file is not None and not any(own):
+            found.update(uploaded)
+        given = parameters.get("input") if language in {Language.CWL, Language.SNAKEMAKE} else None
+        other = workflow.get("parameters")
+        for path in (given, other.get("file") if isinstance(other, dict) else None):
+            if isinstance(path, str):
+                found.update(self._walked(("inputs", "parameters", "input"), path))
+        return tuple(sorted(found))
+
+    def _mapping(self, *keys: str) -> dict[str, Any]:
+        level: Any = self._content
+        for key in keys:
+            level = level.get(key) if isinstance(level, dict) else None
+        if level is None:
+            return {}
+        if not isinstance(level, dict):
+            raise self._wrong(keys, ".".join(keys), "a mapping", type(level).__name__, "write 'key: value'")
+        return level
+
+    def _paths(self, keys: tuple[str, str], section: Mapping[str, Any]) -> tuple[str, ...]:
+        listed = section.get(keys[1]) or []
+        if not isinstance(listed, list) or not all(isinstance(path, str) for path in listed):
+            raise self._wrong(keys, ".".join(keys), "a list of paths", "something else", "write '- PATH'")
+        found = []
+        for index, path in enumerate(listed):
+            plain = path.removeprefix("./").rstrip("/")
+            if not paths.is_safe(plain):
+                raise self._wrong(
+                    (*keys, index),
+                    f"path {path!r}",
+                    "one inside the analysis, without '..'",
+                    "a path that REANA refuses",
+                    "write it relative to this file",
+                )
+            found.append(plain)
+        return tuple(found)
+
+    def _files(self, keys: tuple[str, str], section: Mapping[str, Any]) -> list[str]:
+        return [
+            path
+            for index, named in enumerate(self._paths(keys, section))
+            for path in self._walked((*keys, index), named, folder=keys[1] == "directories")
+        ]
+
+    def _walked(
+        self, keys: tuple[str | int, ...], named: str, *, folder: bool | None = False
+    ) -> Iterator[str]:
+        """Give the files that a path names: itself, or those below it."""
+        place = self._folder / named
+        if not paths.is_safe(named) or not place.exists():
+            raise self._wrong(
+                keys,
+                f"path {named!r}",
+                "a file or folder of the analysis",
+                "none",
+                "correct it, or remove it",
+            )
+        if not place.resolve().is_relative_to(self._folder):
+            raise self._wrong(
+                keys,
+                f"path {named!r}",
+                "a file of the analysis",
+                "a link that leads out of it",
+                "copy the file",
+            )
+        if place.is_dir() != bool(folder):
+            raise self._wrong(
+                keys,
+                f"path {named!r}",
+                "a folder" if folder else "a file",
+                "a file" if folder else "a folder",
+                f"write it below '{'files' if folder else 'directories'}'",
+            )
+        if not folder:
+            yield named
+            return
+        for root, folders, files in os.walk(place):
+            folders[:] = sorted(name for name in folders if name not in _NOT_SENT)
+            for name in sorted(files):
+                path = (Path(root) / name).relative_to(self._folder).as_posix()
+                yield from self._walked(keys, path)
+            for name in folders:
+                if (Path(root) / name).is_symlink():
+                    linked = (Path(root) / name).relative_to(self._folder).as_posix()
+                    raise self._wrong(
+                        keys,
+                        f"folder {linked}",
+                        "a folder itself",
+                        "a link to one",
+                        "name its files one by one",
+                    )
+
+    def _wrong(
+        self, keys: tuple[str | int, ...], what: str, expected: str, found: str, next_step: str
+    ) -> InputError:
+        return InputError(
+            f"{self._document.where(*keys)}: {what}", expected=expected, found=found, next_step=next_step
+        )

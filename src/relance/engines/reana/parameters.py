@@ -1,0 +1,91 @@
+"""Parameters of a submission, each of the type that reana.yaml or the analysis's specification gives it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from relance import document
+from relance.engines.reana.declared import Declared, Language
+from relance.errors import InputError
+from relance.specification import values
+from relance.specification.model import Interface
+
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "a mapping",
+}
+
+
+def typed(declared: Declared, given: Mapping[str, str], interface: Interface | None) -> dict[str, Any]:
+    """Return what a server is told, with JSON's types, nested as in the configuration.
+
+    given: text by name, as typed. interface: of the analysis, if it has a specification: its names, units
+    and ranges hold; what it doesn't know must be a parameter in reana.yaml.
+
+    Raises:
+        InputError: a name that nothing declares, or a value of another type.
+    """
+    known = interface.parameters if interface is not None else {}
+    ours = {name: text for name, text in given.items() if name in known}
+    found = values.overrides(interface, ours) if interface is not None and ours else {}
+    for name, text in given.items():
+        if name not in ours:
+            found[name] = _typed(declared, name, text, known)
+    if found and declared.language is not Language.SNAKEMAKE:
+        for name in found:
+            if name not in declared.parameters:
+                raise _unknown(declared, name, ())
+    return found
+
+
+def _typed(declared: Declared, name: str, text: str, known: Mapping[str, object]) -> Any:
+    if name not in declared.parameters:
+        raise _unknown(declared, name, known)
+    default = declared.parameters[name]
+    if isinstance(default, str):
+        return text
+    value = document.value(text, Path("--set"))
+    if not _agrees(default, value):
+        raise InputError(
+            f"parameter '{name}'",
+            expected=f"{_kind(default)}, as {default!r} in reana.yaml",
+            found=repr(text),
+            next_step="write such a value",
+        )
+    return float(value) if isinstance(default, float) else value
+
+
+def _agrees(default: Any, value: Any) -> bool:
+    return (
+        default is None
+        or _kind(default) == _kind(value)
+        or (_kind(default), _kind(value))
+        == (
+            "a number",
+            "a whole number",
+        )
+    )
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), "nothing")
+
+
+def _unknown(declared: Declared, name: str, known: Mapping[str, object] | tuple[()]) -> InputError:
+    names = [*declared.parameters, *known]
+    nearest = difflib.get_close_matches(name, names, n=1)
+    return InputError(
+        f"parameter '{name}'",
+        expected=f"one of {', '.join(names)}" if names else "none, since reana.yaml declares none",
+        found="a name that nothing declares",
+        next_step=f"did you mean '{nearest[0]}'?"
+        if nearest
+        else "add it to 'inputs: parameters:' in reana.yaml",
+    )

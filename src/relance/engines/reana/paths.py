@@ -1,0 +1,26 @@
+"""Paths of a workspace: what neither a server nor a reana.yaml may say."""
+
+from __future__ import annotations
+
+_LONGEST = 4000  # bytes
+_LONGEST_PART = 255  # bytes
+_GLOB = frozenset("*?[]")
+
+
+def is_safe(path: str) -> bool:
+    """Tell whether a path is relative, stays inside, is written in its shortest form and can be shown."""
+    parts = path.split("/")
+    return (
+        path.isprintable()
+        and "\\" not in path
+        and len(path.encode("utf-8", "surrogatepass")) <= _LONGEST
+        and all(
+            part not in {"", ".", ".."} and len(part.encode("utf-8", "surrogatepass")) <= _LONGEST_PART
+            for part in parts
+        )
+    )
+
+
+def is_pattern(path: str) -> bool:
+    """Tell whether a server would take a path for a pattern of several."""
+    return bool(_GLOB & set(path))

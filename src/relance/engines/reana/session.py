@@ -1,0 +1,313 @@
+"""Requests to one REANA server: TLS always verified, the token never told, patience within limits."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import IO, Any, Self
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from relance.engines.reana.model import Login
+from relance.errors import InputError, MissingPartError, RelanceError
+from relance.store.http import BREAKS, LONGEST_PAUSE, LoginHeader, asked_pause, limited, origin
+from relance.store.registry.reference import is_loopback
+
+LARGEST_ANSWER = 256 << 20
+"""Bytes of an answer that is read into memory, such as logs."""
+
+_TOKEN = "access_token"  # noqa: S105 - a name, not a token
+_TRIES = 5
+_TRIES_AT_FIRST = 2
+_REDIRECTS = 5
+_SMALL = 1 << 20  # bytes of an error
+_MOST_WORDS = 500
+_WAIT = frozenset({429, 503})
+"""Statuses that say that nothing was done."""
+_BROKEN = frozenset({408, 500, 502, 504})
+_MOVED = frozenset({301, 302, 303, 307, 308})
+
+Body = Callable[[], bytes | IO[bytes]]
+"""Gives what is sent, from its beginning each time it is called."""
+
+
+class UnreachableError(MissingPartError):
+    """The server doesn't answer, is too busy, or answers with what no server may."""
+
+
+class RefusedError(InputError):
+    """The server answers, and won't; `status` is that of HTTP, `words` what it says."""
+
+    status = 0
+    words = ""
+    wants_header = False
+    """Whether the server asks for the token as a header, by name."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a server is reached.
+
+    token: of the user. authorities: file of certificates to trust in place of the system's. pause: waits so
+    many seconds. timeout: seconds to connect, seconds between bytes.
+    """
+
+    token: str = field(repr=False)
+    authorities: Path | None = None
+    pause: Callable[[float], None] = time.sleep
+    timeout: tuple[float, float] = (10, 120)
+
+
+def address(text: str) -> str:
+    """Return a server's address as it is used here.
+
+    Raises:
+        InputError: it is none, holds a login, or would send the token without TLS to another machine.
+    """
+    parts = urlsplit(text.strip().rstrip("/"))
+    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.netloc))
+    found = ""
+    if parts.username is not None or parts.password is not None:
+        found = "a login in it"
+    elif parts.query or parts.fragment:
+        found = "more behind the path"
+    elif not secure or not parts.hostname:
+        found = f"{parts.scheme or 'no scheme'}://{parts.hostname or ''}"
+    if found:
+        raise InputError(
+            "the address of the REANA server",
+            expected="https://HOST, such as https://reana.example.org",
+            found=found,
+            next_step="set REANA_SERVER_URL; the token goes into REANA_ACCESS_TOKEN",
+        )
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+
+
+class Session:
+    """Requests to one server, from several threads if need be."""
+
+    def __init__(self, server: str, access: Access, login: Login | None = None) -> None:
+        """`server` is an address as `address` gives it; without `login` requests carry no token."""
+        self.server = server
+        self._access = access
+        self._login = login
+        self._session = requests.Session()
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=32))
+        self._reached = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+
+    def logged_in(self, login: Login) -> Session:
+        """Return a session that tells the token in this way."""
+        return Session(self.server, self._access, login)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        wanted: Collection[int],
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body = lambda: b"",
+        repeatable: bool = True,
+    ) -> requests.Response:
+        """Return the answer, its content still unread; the caller closes it.
+
+        path: below the server's address, such as `/api/ping`. repeatable: whether the request may be sent
+        again though it isn't known what became of it; without, only what was surely not done is.
+
+        Raises:
+            RefusedError: the server won't; its own words are told.
+            UnreachableError: no answer, however often it was tried.
+        """
+        url = self._url(path, query or {})
+        for trial in range(1, _TRIES + 1):
+            try:
+                answer = self._redirected(method, url, headers or {}, body)
+            except requests.exceptions.SSLError:
+                raise self._untrusted() from None
+            except BREAKS as error:
+                # A server that never answered is rather not there than busy.
+                tries = _TRIES if self._reached else _TRIES_AT_FIRST
+                if trial >= tries or not (repeatable or _never_sent(error)):
+                    # The error's own text holds the address with the token: only its kind is told.
+                    raise self.broken(type(error).__name__) from None
+                self._access.pause(min(2.0 ** (trial - 1), LONGEST_PAUSE))
+                continue
+            self._reached = True
+            if answer.status_code in wanted:
+                return answer
+            again = answer.status_code in _WAIT or (repeatable and answer.status_code in _BROKEN)
+            if not again or trial == _TRIES:
+                raise self._refused(answer)
+            answer.close()
+            self._access.pause(asked_pause(answer.headers.get("Retry-After", ""), 2.0 ** (trial - 1)))
+        raise self.broken("no answer")
+
+    def read(
+        self,
+        method: str,
+        path: str,
+        wanted: Collection[int] = (200,),
+        *,
+        query: Mapping[str, str] | None = None,
+        content: object = None,
+        repeatable: bool = True,
+    ) -> Any:
+        """Return the JSON of an answer; `content` is sent as JSON.
+
+        Raises:
+            RefusedError: the server won't.
+            UnreachableError: no answer, or none that is JSON of a sane size.
+        """
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        data = b"" if content is None else json.dumps(content).encode()
+        for trial in range(1, _TRIES + 1):
+            answer = self.send(
+                method, path, wanted, query=query, headers=headers, body=lambda: data, repeatable=repeatable
+            )
+            try:
+                return self.parsed(answer)
+            except BREAKS as error:
+                if trial == _TRIES or not repeatable:
+                    raise self.broken(type(error).__name__) from None
+        raise self.broken("no answer")
+
+    def parsed(self, answer: requests.Response) -> Any:
+        """Return the JSON of an answer, which is closed.
+
+        Raises:
+            UnreachableError: it isn't JSON, or too much.
+        """
+        expected = answer.headers.get("Content-Length", "")
+        data = limited(answer, LARGEST_ANSWER)
+        if len(data) > LARGEST_ANSWER:
+            raise self.broken(f"an answer of more than {LARGEST_ANSWER} bytes")
+        if expected.isdecimal() and len(data) < int(expected):
+            raise requests.ConnectionError("the answer was cut off")
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError):
+            raise self.broken("an answer that isn't JSON") from None
+
+    def broken(self, found: str) -> UnreachableError:
+        """Return the error for a server that doesn't do what servers do."""
+        return UnreachableError(
+            self.subject,
+            expected="an answer as REANA gives it",
+            found=self.cleaned(found),
+            next_step="check the network and REANA_SERVER_URL, then type the same command again",
+        )
+
+    @property
+    def subject(self) -> str:
+        """What errors begin with."""
+        return f"REANA server {self.server}"
+
+    def cleaned(self, text: str) -> str:
+        """Return a server's words on one line, without the token, should it say that back to us."""
+        words = text.replace(self._access.token, "…") if self._access.token else text
+        return " ".join("".join(one if one.isprintable() else " " for one in words).split())[:_MOST_WORDS]
+
+    def pause(self, seconds: float) -> None:
+        """Wait."""
+        self._access.pause(seconds)
+
+    def _url(self, path: str, query: Mapping[str, str]) -> str:
+        pairs = dict(query)
+        if self._login is Login.QUERY:
+            pairs[_TOKEN] = self._access.token
+        return f"{self.server}{path}{'?' + urlencode(pairs) if pairs else ''}"
+
+    def _redirected(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> requests.Response:
+        for _ in range(_REDIRECTS + 1):
+            answer = self._once(method, url, headers, body)
+            if answer.status_code not in _MOVED or method != "GET":
+                return answer
+            answer.close()
+            url = self._following(url, answer.headers.get("Location", ""))
+        raise self.broken(f"more than {_REDIRECTS} redirects")
+
+    def _following(self, url: str, target: str) -> str:
+        """Return where a server sends us: never elsewhere, since the token would be sent along."""
+        joined = urlsplit(urljoin(url, target))
+        if not target or origin(urlunsplit(joined)) != origin(self.server):
+            raise self.broken(f"a redirect to {joined.hostname!r}, which is not followed")
+        pairs = [(key, value) for key, value in parse_qsl(joined.query) if key != _TOKEN]
+        if self._login is Login.QUERY:
+            pairs.append((_TOKEN, self._access.token))
+        return urlunsplit((joined.scheme, joined.netloc, joined.path, urlencode(pairs), ""))
+
+    def _once(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> requests.Response:
+        bearer = f"Bearer {self._access.token}" if self._login is Login.BEARER else ""
+        return self._session.request(
+            method,
+            url,
+            headers={"Accept-Encoding": "identity", "User-Agent": "relance", **headers},
+            data=body(),
+            auth=LoginHeader(bearer),
+            stream=True,
+            allow_redirects=False,
+            timeout=self._access.timeout,
+            verify=True if self._access.authorities is None else str(self._access.authorities),
+            # No proxy stands between this machine and itself.
+            proxies={"http": "", "https": ""} if is_loopback(urlsplit(url).netloc) else None,
+        )
+
+    def _refused(self, answer: requests.Response) -> RelanceError:
+        status = answer.status_code
+        words = self._words(answer)
+        found = f"HTTP status {status}{f' ({words})' if words else ''}"
+        if status in _WAIT or status >= 500 or status in _BROKEN or status < 400:
+            return self.broken(found)
+        error = RefusedError(
+            self.subject,
+            expected="the server to do what it is asked",
+            found=found,
+            next_step=_NEXT.get(status, "correct what is asked"),
+        )
+        error.status = status
+        error.words = words
+        error.wants_header = "bearer" in answer.headers.get("WWW-Authenticate", "").lower()
+        return error
+
+    def _words(self, answer: requests.Response) -> str:
+        try:
+            said = json.loads(limited(answer, _SMALL))["message"]
+        except (*BREAKS, ValueError, LookupError, TypeError, RecursionError):
+            return ""
+        return self.cleaned(said) if isinstance(said, str) else ""
+
+    def _untrusted(self) -> MissingPartError:
+        error = self.broken("a certificate that can't be trusted")
+        error.next_step = "give the file of the authority that signed it with '--ca-file'"
+        return error
+
+
+_NEXT = {
+    401: "check REANA_ACCESS_TOKEN: the server's page 'Your profile' shows the token",
+    403: "check the name of the run and REANA_ACCESS_TOKEN",
+    404: "see 'relance reana list' for what there is",
+    409: "see 'relance reana status' for what the run does now",
+    411: "tell the developers: the server wants to know sizes beforehand",
+    413: "make it smaller, or free space with 'relance reana delete'",
+}
+
+
+def _never_sent(error: Exception) -> bool:
+    return isinstance(error, requests.exceptions.ConnectTimeout) or (
+        isinstance(error, requests.exceptions.ConnectionError) and "NewConnectionError" in repr(error)
+    )

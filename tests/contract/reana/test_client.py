@@ -1,0 +1,495 @@
+"""The client against a strict server of each generation: what it asks, what it survives, what it refuses."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from relance.engines.reana import declared, fetching, following, submitting
+from relance.engines.reana import session as sessions
+from relance.engines.reana.client import Client
+from relance.engines.reana.journal import Journal
+from relance.engines.reana.model import Login, Protocol, Secret, Status, Workflow
+from relance.engines.reana.negotiation import negotiate
+from relance.engines.reana.session import Access, RefusedError, Session, UnreachableError
+from relance.engines.reana.submitting import Request
+from relance.engines.reana.uploading import upload
+from relance.errors import InputError, MissingPartError
+
+from ..registry_server import need
+from .server import TOKEN, Fault, Generation, Standin, serving
+
+SERIAL = """
+inputs:
+  files: [data/one.txt]
+workflow:
+  type: serial
+  specification:
+    steps:
+      - {name: copy, environment: "docker://bash:5", commands: [cp data/one.txt out.txt]}
+"""
+
+
+@pytest.fixture(params=list(Generation), ids=lambda one: one.name.lower())
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Standin]:
+    with serving(tmp_path / "server", request.param) as state:
+        yield state
+        assert state.violations == []
+
+
+@pytest.fixture
+def newest(tmp_path: Path) -> Iterator[Standin]:
+    with serving(tmp_path / "server") as state:
+        yield state
+        assert state.violations == []
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def connect(pauses: list[float]) -> Iterator[Callable[..., Client]]:
+    opened: list[Session] = []
+
+    def made(state: Standin, token: str = TOKEN, **more: object) -> Client:
+        access = Access(token, pause=pauses.append, **{"timeout": (5, 5), **more})
+        with Session(sessions.address(state.address), access) as first:
+            server, ours = negotiate(first)
+        opened.append(ours)
+        return Client(server, ours)
+
+    yield made
+    for one in opened:
+        one.__exit__()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "analysis"
+    (made / "data").mkdir(parents=True)
+    (made / "reana.yaml").write_text(SERIAL)
+    (made / "data/one.txt").write_text("one\n")
+    return made
+
+
+def begun(client: Client, folder: Path) -> Workflow:
+    workflow, _ = submitting._create(client, Request(declared.read(folder), "serial"))
+    return workflow
+
+
+def several(folder: Path, count: int = 12) -> list[str]:
+    for number in range(count):
+        path = folder / f"data/{number}.bin"
+        path.write_bytes(bytes([number]) * (number * 1000))
+    return [f"data/{number}.bin" for number in range(count)]
+
+
+def test_each_generation_is_told_from_the_others_and_told_the_token_as_it_wants(
+    server: Standin, connect: Callable[..., Client]
+) -> None:
+    client = connect(server)
+    expected = {
+        Generation.JSON: (Protocol.JSON, Login.QUERY, None),
+        Generation.BUNDLE: (Protocol.BUNDLE, Login.QUERY, "0.95.0a5"),
+        Generation.BEARER: (Protocol.BUNDLE, Login.BEARER, "0.95.0a6"),
+    }[server.generation]
+    assert (client.server.protocol, client.server.login, client.server.version) == expected
+    assert client.server.user == "jane.doe@example.org"
+
+
+def test_a_wrong_token_is_told_and_never_said(server: Standin, connect: Callable[..., Client]) -> None:
+    with pytest.raises(InputError) as error:
+        connect(server, token="wrong-token-8Xq2")  # noqa: S106
+    assert "REANA_ACCESS_TOKEN" in str(error.value)
+    assert "wrong-token-8Xq2" not in str(error.value)
+    if server.generation is Generation.BEARER:
+        assert not server.violations, "a server that asks for a header is not told the token in an address"
+
+
+def test_a_run_can_be_made_filled_listed_and_deleted(
+    server: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path
+) -> None:
+    client = connect(server)
+    workflow = begun(client, folder)
+    assert workflow.name == "serial.1"
+    files = several(folder)
+    done = upload(client, workflow.id, folder, files, Journal(tmp_path / "journal"))
+    assert [one.path for one in done] == sorted(files)
+    assert [(one.path, one.size) for one in client.files(workflow.id)] == sorted(
+        (path, (folder / path).stat().st_size) for path in files
+    )
+    assert client.specification("serial.1")["workflow"]["type"] == "serial"
+    assert [state.workflow.name for state in client.workflows()] == ["serial.1"]
+    client.prune(workflow.id)
+    assert client.files(workflow.id) == ()
+    client.delete(workflow.id)
+    assert client.state(workflow.id).status is Status.DELETED
+    assert client.workflows() == ()
+
+
+def test_listings_of_several_pages_are_read_whole(
+    newest: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path
+) -> None:
+    newest.page = 5
+    client = connect(newest)
+    workflow = begun(client, folder)
+    files = several(folder)
+    upload(client, workflow.id, folder, files, Journal(tmp_path / "journal"))
+    assert len(client.files(workflow.id)) == len(files)
+    assert len(newest.calls("GET", "/workspace$")) >= 3
+
+
+def test_files_are_sent_several_at_once(
+    newest: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path
+) -> None:
+    newest.pause_uploads = 0.05
+    client = connect(newest)
+    workflow = begun(client, folder)
+    upload(client, workflow.id, folder, several(folder), Journal(tmp_path / "journal"), threads=4)
+    assert newest.most_uploading > 1
+
+
+def test_an_interrupted_upload_sends_only_what_is_missing_or_changed(
+    server: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path
+) -> None:
+    client = connect(server)
+    workflow = begun(client, folder)
+    files = several(folder)
+    journal = tmp_path / "journal"
+    server.fault(Fault("POST", "/workspace$", "status", status=400, value={"message": "no more"}, times=1))
+    with pytest.raises(RefusedError, match="no more"):
+        upload(client, workflow.id, folder, files, Journal(journal), threads=1)
+    upload(client, workflow.id, folder, files, Journal(journal), threads=1)
+    before = len(server.calls("POST", "/workspace$"))
+    (folder / "data/3.bin").write_bytes(b"x" * 3000)  # the size stays
+    (server.only().workspace / "data/5.bin").unlink()
+    with journal.open("a") as stream:
+        stream.write('\n{"path": "data/7')  # a killed process tears its last line
+    done = upload(client, workflow.id, folder, files, Journal(journal), threads=1)
+    assert [one.path for one in done if one.moved] == ["data/3.bin", "data/5.bin"]
+    assert len(server.calls("POST", "/workspace$")) == before + 2
+    for path in files:
+        assert (server.only().workspace / path).read_bytes() == (folder / path).read_bytes()
+
+
+@pytest.mark.parametrize("how", ["drop", "status", "drop after"])
+def test_an_upload_survives_dropped_connections_and_busy_servers(  # noqa: PLR0917
+    server: Standin,
+    connect: Callable[..., Client],
+    folder: Path,
+    tmp_path: Path,
+    pauses: list[float],
+    how: str,
+) -> None:
+    client = connect(server)
+    workflow = begun(client, folder)
+    server.fault(Fault("POST", "/workspace$", how, headers={"Retry-After": "7"}, times=2))
+    upload(client, workflow.id, folder, ["data/one.txt"], Journal(tmp_path / "journal"))
+    assert (server.only().workspace / "data/one.txt").read_text() == "one\n"
+    assert len(pauses) == 2
+    assert how != "status" or pauses == [7.0, 7.0]
+
+
+def test_a_file_that_the_server_lists_with_another_size_is_no_success(
+    newest: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path
+) -> None:
+    client = connect(newest)
+    workflow = begun(client, folder)
+    listed = {"items": [{"name": "data/one.txt", "size": {"raw": 3}, "last-modified": ""}], "total": 1}
+    newest.fault(Fault("GET", "/workspace$", "answer", value=listed, times=2))
+    with pytest.raises(UnreachableError, match=r"3 bytes where 4 bytes of data/one\.txt were sent"):
+        upload(client, workflow.id, folder, ["data/one.txt"], Journal(tmp_path / "journal"))
+
+
+def test_a_full_quota_is_told_with_what_to_do(
+    server: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path
+) -> None:
+    server.quota = 2
+    client = connect(server)
+    workflow = begun(client, folder)
+    (folder / "data/large").write_bytes(bytes(5 << 20))  # more than the server reads before it refuses
+    for path in ("data/one.txt", "data/large"):
+        with pytest.raises(RefusedError, match=r"quota exceeded.*relance reana delete"):
+            upload(client, workflow.id, folder, [path], Journal(tmp_path / "journal"))
+
+
+def test_a_file_without_content_is_sent_with_its_length(
+    server: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path
+) -> None:
+    (folder / "data/none").write_bytes(b"")
+    client = connect(server)
+    workflow = begun(client, folder)
+    upload(client, workflow.id, folder, ["data/none"], Journal(tmp_path / "journal"))
+    assert server.calls("POST", "/workspace$")[-1].size == 0
+
+
+def filled(client: Client, server: Standin, folder: Path) -> Workflow:
+    workflow = begun(client, folder)
+    results = server.only().workspace / "results"
+    results.mkdir()
+    (results / "a.txt").write_text("first\n")
+    (results / "b c.bin").write_bytes(bytes(range(256)) * 5000)
+    return workflow
+
+
+def test_what_is_fetched_is_verified_and_not_fetched_twice(
+    server: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path
+) -> None:
+    client = connect(server)
+    workflow = filled(client, server, folder)
+    listed = fetching.choose(client.files(workflow.id), ["results"])
+    journal = Journal(tmp_path / "journal")
+    done = fetching.fetch(client, workflow.id, listed, tmp_path / "got", journal)
+    assert [one.moved for one in done] == [True, True]
+    assert (tmp_path / "got/results/b c.bin").read_bytes() == bytes(range(256)) * 5000
+    (tmp_path / "got/results/a.txt").write_text("FIRST\n")
+    again = fetching.fetch(client, workflow.id, listed, tmp_path / "got", Journal(tmp_path / "journal"))
+    assert [one.moved for one in again] == [True, False]
+    assert (tmp_path / "got/results/a.txt").read_text() == "first\n"
+    assert sorted(path.name for path in (tmp_path / "got/results").iterdir()) == ["a.txt", "b c.bin"]
+
+
+def test_a_download_that_breaks_off_is_begun_again(
+    newest: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path
+) -> None:
+    client = connect(newest)
+    workflow = filled(client, newest, folder)
+    newest.fault(Fault("GET", "/workspace/results/b", "cut", times=2))
+    listed = fetching.choose(client.files(workflow.id), ["results/b c.bin"])
+    fetching.fetch(client, workflow.id, listed, tmp_path / "got", Journal(tmp_path / "journal"))
+    assert (tmp_path / "got/results/b c.bin").stat().st_size == 256 * 5000
+
+
+@pytest.mark.parametrize("content", [b"firs", b"first\nand more"])
+def test_a_file_of_another_size_than_listed_gets_no_name(
+    newest: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path, content: bytes
+) -> None:
+    client = connect(newest)
+    workflow = filled(client, newest, folder)
+    listed = fetching.choose(client.files(workflow.id), ["results/a.txt"])
+    newest.fault(Fault("GET", "/workspace/results/a", "answer", value=content, times=5))
+    with pytest.raises(UnreachableError, match=r"(more|fewer) bytes of results/a.txt than the 6 listed"):
+        fetching.fetch(client, workflow.id, listed, tmp_path / "got", Journal(tmp_path / "journal"))
+    assert [path for path in (tmp_path / "got").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"name": "../outside", "size": 1},
+        {"name": "/etc/passwd", "size": 1},
+        {"name": "a/../../b", "size": 1},
+        {"name": "a//b", "size": 1},
+        {"name": "a\\..\\b", "size": 1},
+        {"name": "a\x1b[2J", "size": 1},
+        {"name": "a", "size": -1},
+        {"name": "a", "size": True},
+        {"name": "a", "size": {"raw": "1"}},
+        {"name": "a"},
+        {"size": 1},
+        "a",
+    ],
+)
+def test_a_hostile_listing_is_refused(newest: Standin, connect: Callable[..., Client], entry: object) -> None:
+    newest.fault(Fault("GET", "/workspace$", "answer", value={"items": [entry], "total": 1}))
+    with pytest.raises(UnreachableError) as error:
+        connect(newest).files("any.1")
+    assert str(error.value).isprintable()
+
+
+def test_a_file_that_is_a_folder_too_is_refused(newest: Standin, connect: Callable[..., Client]) -> None:
+    items = [{"name": "a", "size": 1}, {"name": "a/b", "size": 1}]
+    newest.fault(Fault("GET", "/workspace$", "answer", value={"items": items, "total": 2}))
+    with pytest.raises(UnreachableError, match="inside what is a file itself"):
+        connect(newest).files("any.1")
+
+
+def test_nothing_is_fetched_through_a_link_that_leads_out(
+    newest: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path
+) -> None:
+    client = connect(newest)
+    workflow = filled(client, newest, folder)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "got").mkdir()
+    (tmp_path / "got/results").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="a link or a folder"):
+        fetching.fetch(
+            client, workflow.id, client.files(workflow.id), tmp_path / "got", Journal(tmp_path / "journal")
+        )
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_no_redirect_takes_the_token_to_another_host(tmp_path: Path, connect: Callable[..., Client]) -> None:
+    with serving(tmp_path / "one", Generation.BUNDLE) as first, serving(tmp_path / "two") as other:
+        client = connect(first)
+        first.fault(Fault("GET", "/status$", "redirect", status=302, value=f"{other.address}/api/you"))
+        with pytest.raises(UnreachableError, match="not followed") as error:
+            client.state("any.1")
+        assert other.asked == []
+        assert TOKEN not in str(error.value)
+
+
+def test_a_redirect_on_the_same_host_is_followed_with_the_token(
+    server: Standin, connect: Callable[..., Client], folder: Path
+) -> None:
+    client = connect(server)
+    workflow = begun(client, folder)
+    target = f"/api/workflows/{workflow.id}/status"
+    server.fault(Fault("GET", "/workflows/moved/status$", "redirect", status=308, value=target))
+    assert client.state("moved").workflow == workflow
+
+
+def test_a_server_that_says_the_token_back_is_not_repeated(
+    server: Standin, connect: Callable[..., Client]
+) -> None:
+    client = connect(server)
+    said = {"message": f"bad request ?access_token={TOKEN}\x1b[31m"}
+    server.fault(Fault("GET", "/status$", "status", status=400, value=said))
+    with pytest.raises(RefusedError) as error:
+        client.state("any.1")
+    assert TOKEN not in str(error.value)
+    assert "?access_token=…" in str(error.value)
+    assert "\x1b" not in str(error.value)
+
+
+@pytest.mark.parametrize("fault", ["drop", "status"])
+def test_no_error_of_a_connection_tells_the_token(
+    server: Standin, connect: Callable[..., Client], fault: str, pauses: list[float]
+) -> None:
+    client = connect(server)
+    server.fault(Fault("GET", "/status$", fault, times=5))
+    with pytest.raises(UnreachableError) as error:
+        client.state("any.1")
+    assert TOKEN not in str(error.value)
+    assert error.value.__cause__ is None
+    assert pauses == [1.0, 2.0, 4.0, 8.0]
+
+
+def test_a_slow_answer_is_asked_for_again(
+    newest: Standin, connect: Callable[..., Client], folder: Path
+) -> None:
+    client = connect(newest, timeout=(5, 0.3))
+    workflow = begun(client, folder)
+    newest.fault(Fault("GET", "/status$", "slow", value=0.6))
+    assert client.state(workflow.id).status is Status.CREATED
+
+
+def test_a_run_whose_making_was_not_answered_is_not_made_twice(
+    server: Standin, connect: Callable[..., Client], folder: Path
+) -> None:
+    client = connect(server)
+    server.fault(Fault("POST", "/api/workflows$", "drop after"))
+    with pytest.raises(UnreachableError, match="relance reana list"):
+        begun(client, folder)
+    assert len(server.runs) == 1
+
+
+def test_a_busy_server_is_asked_again_for_a_run(
+    server: Standin, connect: Callable[..., Client], folder: Path, pauses: list[float]
+) -> None:
+    client = connect(server)
+    server.fault(Fault("POST", "/api/workflows$", "status", status=429, headers={"Retry-After": "3"}))
+    begun(client, folder)
+    assert pauses == [3.0]
+    assert len(server.runs) == 1
+
+
+def test_an_unknown_run_is_the_users_mistake(server: Standin, connect: Callable[..., Client]) -> None:
+    with pytest.raises(RefusedError, match="does not exist"):
+        connect(server).state("nothing.1")
+
+
+@pytest.mark.parametrize("data", [b"<html>", b"[]", b'{"status": "finished"}', b"[" * 100_000])
+def test_an_answer_of_something_else_is_told(
+    newest: Standin, connect: Callable[..., Client], data: bytes
+) -> None:
+    newest.fault(Fault("GET", "/status$", "answer", value=data))
+    with pytest.raises(UnreachableError):
+        connect(newest).state("any.1")
+
+
+def test_what_is_no_reana_server_is_told(newest: Standin, connect: Callable[..., Client]) -> None:
+    newest.fault(Fault("GET", "/ping$", "answer", value={"hello": "world"}))
+    with pytest.raises(UnreachableError, match="no REANA server"):
+        connect(newest)
+
+
+def test_secrets_are_given_listed_and_removed(server: Standin, connect: Callable[..., Client]) -> None:
+    client = connect(server)
+    client.add_secrets({Secret("PASSWORD", "env"): b"s3cr3t"})
+    assert client.secrets() == (Secret("PASSWORD", "env"),)
+    with pytest.raises(RefusedError, match="already exist"):
+        client.add_secrets({Secret("PASSWORD", "env"): b"other"})
+    client.add_secrets({Secret("PASSWORD", "env"): b"other"}, overwrite=True)
+    client.remove_secrets(["PASSWORD"])
+    assert client.secrets() == ()
+    with pytest.raises(RefusedError):
+        client.remove_secrets(["PASSWORD"])
+
+
+def test_logs_are_told_once_as_they_grow(newest: Standin, connect: Callable[..., Client]) -> None:
+    def said(status: str, text: str) -> dict[str, object]:
+        job = {"job_name": "fit", "status": status, "logs": text}
+        return {"logs": json.dumps({"workflow_logs": "", "job_logs": {"1": job}})}
+
+    def state(status: str) -> dict[str, object]:
+        known = "00000000-0000-0000-0000-000000000001"
+        return {"id": known, "name": "fit.1", "status": status, "progress": {}}
+
+    looks = [
+        ("running", "running", "one\ntw"),
+        ("running", "running", "one\ntwo\n"),
+        ("failed", "failed", "one\ntwo\nend"),
+    ]
+    for over, status, text in looks:
+        newest.fault(Fault("GET", "/status$", "answer", value=state(over)))
+        newest.fault(Fault("GET", "/logs$", "answer", value=said(status, text)))
+    news = list(following.follow(connect(newest), "fit.1"))
+    assert "".join(one.text for one in news) == "one\ntwo\nend"
+    assert [one.status for one in news if one.status] == ["running", "failed"]
+    assert [one.state.status for one in news if one.state] == [Status.RUNNING, Status.FAILED]
+
+
+def test_logs_can_not_steer_a_terminal(newest: Standin, connect: Callable[..., Client]) -> None:
+    job = {"job_name": "a\x1b]0;x\x07", "status": "running", "logs": "b\x1b[2J\n"}
+    said = {"logs": json.dumps({"workflow_logs": "c\x9b", "job_logs": {"1": job}})}
+    newest.fault(Fault("GET", "/logs$", "answer", value=said))
+    logs = connect(newest).logs("any.1")
+    assert "\x1b" not in logs.engine + logs.jobs[0].name + logs.jobs[0].text
+    assert "\x9b" not in logs.engine
+
+
+def test_tls_is_verified_and_an_authority_can_be_given(
+    tmp_path: Path, connect: Callable[..., Client]
+) -> None:
+    need("openssl")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-keyout", key, "-out", certificate, "-nodes"]
+    names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*made, *names], check=True, capture_output=True)
+    with serving(tmp_path / "server", certificate=(certificate, key)) as state:
+        with pytest.raises(MissingPartError, match="--ca-file"):
+            connect(state)
+        assert state.asked == []
+        assert connect(state, authorities=certificate).server.login is Login.BEARER
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://reana.example.org",
+        "https://jane:pass@reana.example.org",
+        "https://reana.example.org?access_token=x",
+        "reana.example.org",
+        "ftp://reana.example.org",
+        "",
+    ],
+)
+def test_an_address_that_would_give_the_token_away_is_refused(text: str) -> None:
+    with pytest.raises(InputError) as error:
+        sessions.address(text)
+    assert "pass" not in str(error.value).replace("REANA_ACCESS_TOKEN", "")
