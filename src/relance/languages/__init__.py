@@ -1,0 +1,1 @@
+"""Workflow languages: readers into one model, and a compiler of that model to Snakemake."""

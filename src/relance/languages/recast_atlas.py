@@ -1,0 +1,226 @@
+"""Reads the catalogue entries of recast-atlas: `recast.yml`, with its cases, tests and results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from relance.errors import InputError
+from relance.languages.model import Json
+from relance.languages.references import Part, Sources
+from relance.specification.model import (
+    Case,
+    Interface,
+    Parameter,
+    ParameterType,
+    ResultField,
+    ResultType,
+)
+
+_OPTIONS = ("initdir", "inputarchive", "archivematch", "read", "nest", "ensure", "overwrite", "pathbase")
+
+
+@dataclass(frozen=True)
+class Example:
+    """Parameters that the entry brings."""
+
+    parameters: Mapping[str, Json]
+    inputs: str | None = None
+    """Folder of the files that go with them, relative to the entry."""
+    archive: str | None = None
+    """Address of an archive with those files, which isn't fetched."""
+
+
+@dataclass(frozen=True)
+class Test:
+    """One step of the workflow with parameters that it should work with; no values are known for it."""
+
+    name: str
+    step: str
+    """A reference, such as `steps.yml#/prepare`, relative to the toplevel."""
+    parameters: Json
+    data: Json = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A file that the analysis is run for."""
+
+    name: str
+    path: str
+    """Relative to the folder of all jobs."""
+    structured: bool
+    """Whether it is YAML or JSON."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A catalogue entry."""
+
+    name: str
+    title: str
+    author: str | None
+    toplevel: Path
+    workflow: str
+    examples: Mapping[str, Example] = field(default_factory=dict)
+    tests: tuple[Test, ...] = ()
+    results: tuple[Result, ...] = ()
+
+
+def is_entry(content: Json) -> bool:
+    """Return whether a file's content is a catalogue entry rather than a workflow."""
+    return isinstance(content, dict) and "spec" in content and "stages" not in content
+
+
+def read(path: Path) -> Entry:
+    """Read a catalogue entry whose workflow lies beside it.
+
+    Raises:
+        InputError: it can't be read, or its workflow isn't on this machine; file and line are told.
+    """
+    root = Sources(path.parent).root(path.name)
+    root.only("a catalogue entry", "name", "metadata", "spec", "example_inputs", "tests", "results", "labels")
+    name = root.need("name", "a catalogue entry").text()
+    metadata = root.get("metadata")
+    about = metadata.mapping() if metadata and metadata.value else {}
+    spec = root.need("spec", "a catalogue entry")
+    spec.only("spec", "workflow", "toplevel")
+    workflow = spec.need("workflow", "spec").text()
+    return Entry(
+        name=name,
+        title=str(about.get("short_description") or name),
+        author=str(about["author"]) if about.get("author") else None,
+        toplevel=_toplevel(path.parent, spec, workflow),
+        workflow=workflow,
+        examples=dict(_examples(root.get("example_inputs"))),
+        tests=tuple(map(_test, _list(root.get("tests")))),
+        results=tuple(map(_result, _list(root.get("results")))),
+    )
+
+
+def interface(entry: Entry) -> Interface:
+    """Return what may be set and what comes out, as our specification says it.
+
+    Parameters are those of the first example that are one value each; a list or mapping stays in the
+    configuration.
+    """
+    first = next(iter(entry.examples.values()), Example({}))
+    parameters = {
+        _key(name): Parameter(name, _type(value), f"parameters.{name}", default=value)
+        for name, value in first.parameters.items()
+        if isinstance(value, (bool, int, float, str))
+    }
+    results = {
+        _key(one.name): ResultField(one.name, ResultType.FILE, f"workdir/{one.path}") for one in entry.results
+    }
+    return Interface(results=results, parameters=parameters)
+
+
+def cases(entry: Entry) -> dict[str, Case]:
+    """Return each example as a case to validate; the entry knows no values to expect."""
+    known = interface(entry).parameters
+    return {
+        _key(name): Case(
+            title=name,
+            expected={},
+            parameters={_key(key): value for key, value in one.parameters.items() if _key(key) in known},
+        )
+        for name, one in entry.examples.items()
+    }
+
+
+def _toplevel(folder: Path, spec: Part, workflow: str) -> Path:
+    named = spec.get("toplevel")
+    if named is not None and named.value is not None:
+        text = named.text()
+        if ":" in text:
+            raise named.refusal(
+                "the workflow isn't on this machine",
+                found=f"toplevel: {text}",
+                expected="a folder beside this file (clone it, pinned to a commit, and name the folder)",
+            )
+        toplevel = folder / text
+        if not toplevel.resolve().is_relative_to(folder.resolve()):
+            raise named.refusal("the toplevel lies outside", found=repr(text), expected="a folder below")
+        return toplevel
+    # Without a toplevel recast-atlas takes `specs` beside the entry.
+    return folder / "specs" if (folder / "specs" / workflow).is_file() else folder
+
+
+def _examples(part: Part | None) -> list[tuple[str, Example]]:
+    if part is None or part.value is None:
+        return []
+    found = []
+    for name, one in part.items():
+        one.only("an example", "initdata", "dataopts")
+        options = one.get("dataopts")
+        if options is not None and options.value:
+            options.only("dataopts", *_OPTIONS)
+        given = options.plain() if options is not None and options.value else {}
+        data = one.get("initdata")
+        found.append(
+            (
+                name,
+                Example(
+                    parameters=data.plain() if data is not None and data.mapping() else {},
+                    inputs=given.get("initdir"),
+                    archive=given.get("inputarchive"),
+                ),
+            )
+        )
+    return found
+
+
+def _test(part: Part) -> Test:
+    part.only("a test", "name", "spec", "parameters", "data")
+    parameters, data = part.get("parameters"), part.get("data")
+    return Test(
+        name=part.need("name", "a test").text(),
+        step=part.need("spec", "a test").text(),
+        parameters=parameters.plain() if parameters else {},
+        data=data.plain() if data else None,
+    )
+
+
+def _result(part: Part) -> Result:
+    part.only("a result", "name", "relpath", "load_yaml")
+    path = part.need("relpath", "a result")
+    if path.text().startswith("/") or ".." in path.text().split("/"):
+        raise path.refusal("a result lies outside", found=repr(path.value), expected="a path of a job's file")
+    structured = part.get("load_yaml")
+    return Result(part.need("name", "a result").text(), path.text(), bool(structured and structured.flag()))
+
+
+def _list(part: Part | None) -> list[Part]:
+    return list(part.each()) if part is not None and part.value is not None else []
+
+
+def _key(name: str) -> str:
+    """Return a name as our specification's keys are written."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unnamed"
+
+
+def _type(value: Json) -> ParameterType:
+    if isinstance(value, bool):
+        return ParameterType.BOOLEAN
+    if isinstance(value, int):
+        return ParameterType.INTEGER
+    return ParameterType.NUMBER if isinstance(value, float) else ParameterType.TEXT
+
+
+def example(entry: Entry, name: str) -> Example:
+    """Return an example by name.
+
+    Raises:
+        InputError: the entry has none of this name.
+    """
+    if name not in entry.examples:
+        raise InputError(
+            f"'{entry.name}' has no example '{name}'",
+            expected=f"one of {', '.join(entry.examples) or 'none'}",
+            found=repr(name),
+            next_step="choose one",
+        )
+    return entry.examples[name]

@@ -1,0 +1,288 @@
+"""Compiles a workflow into an analysis for Snakemake: a Snakefile to read, and what it needs to run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import keyword
+import re
+from importlib import resources
+from pathlib import Path
+
+import yaml
+
+from relance.errors import InputError
+from relance.languages.encoding import encode
+from relance.languages.model import (
+    Case,
+    Container,
+    Json,
+    Script,
+    Step,
+    Workflow,
+)
+from relance.languages.support import patterns, publishing
+
+_HEAD = """# Compiled from {source} by relance: one rule for each step, with the step's own command.
+# What stages wait for, choose and publish is in workflow.json; support/ decides by it which jobs there are.
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(workflow.basedir)))
+from support.rules import Rules
+
+
+configfile: "config.yaml"
+
+
+RULES = Rules(Path.cwd(), config, checkpoints)
+"""
+# Paths in commands begin with a sign for the folder, so that no job depends on where that is.
+_BEGIN = r"""
+set -euo pipefail
+here=$PWD; sign=/@work@
+mkdir -p {output} {params.place:q} "$(dirname {log})"
+text={params.command:q}
+text=${{text//"$sign"/"$here"}}
+"""
+_COMMAND = """(cd {params.place:q} && exec sh -c "$text") > {log} 2>&1
+"""
+_SCRIPT = """script={params.script:q}
+printf '%s' "${{script//"$sign"/"$here"}}" | (cd {params.place:q} && exec sh -c "$text") > {log} 2>&1
+"""
+_END = """for path in {params.promised:q}; do
+    ls -d -- "$path"* > /dev/null 2>&1 || {{
+        echo "$path is published and wasn't written" | tee -a {log} >&2; exit 1
+    }}
+done
+"""
+_PUBLISH = """
+mkdir -p "$(dirname {output})"
+python3 support/publish.py {params.request:q} {output}
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Compiled:
+    """The files of a compiled analysis, by their paths."""
+
+    files: dict[str, str]
+
+
+def compiled(workflow: Workflow, source: str, parameters: dict[str, Json]) -> Compiled:
+    """Compile a workflow; `source` is the name of its file and `parameters` what it is run with.
+
+    Raises:
+        InputError: something in it can't be compiled; file and line are told.
+    """
+    jobs = patterns.jobs(workflow)
+    names = _names(jobs)
+    parts = [_HEAD.format(source=_line(source)), *_shells(jobs), _constraints(jobs), _all(jobs)]
+    for pattern, steps in jobs.items():
+        if any(_runs(step) for step in steps):
+            parts.append(_rule(pattern, names[pattern], steps))
+        if _publishes_late(steps):
+            parts.append(_checkpoint(pattern, f"published__{names[pattern]}"))
+    content = json.dumps(encode(_without_texts(workflow)), indent=1, sort_keys=True) + "\n"
+    files = {
+        "Snakefile": "\n\n".join(part.strip("\n") + "\n" for part in parts if part),
+        "workflow.json": content,
+        "config.yaml": yaml.safe_dump(
+            {"parameters": parameters, "inputs": "init"}, sort_keys=False, allow_unicode=True
+        ),
+    }
+    return Compiled({**files, **_support()})
+
+
+def _shells(jobs: dict[str, tuple[Step, ...]]) -> list[str]:
+    """Return the shell texts that the rules share."""
+    steps = [step for several in jobs.values() for step in several]
+    running = [step.process for step in steps if _runs(step)]
+    found = []
+    if any(not isinstance(process, Script) for process in running):
+        found.append(f'COMMAND = r"""{_BEGIN}{_COMMAND}{_END}"""')
+    if any(isinstance(process, Script) for process in running):
+        found.append(f'SCRIPT = r"""{_BEGIN}{_SCRIPT}{_END}"""')
+    if _publishes_late(tuple(steps)):
+        found.append(f'PUBLISH = r"""{_PUBLISH}"""')
+    return ["\n".join(found)] if found else []
+
+
+def _support() -> dict[str, str]:
+    """Return the modules that a compiled workflow brings, under names that don't need relance."""
+    package = resources.files("relance.languages")
+    found = {}
+    for folder in (package, package / "support"):
+        for item in folder.iterdir():
+            if item.name.endswith(".py") and (folder != package or item.name in {"model.py", "encoding.py"}):
+                text = item.read_text("utf-8").replace("relance.languages.support", "support")
+                found[f"support/{item.name}"] = text.replace("relance.languages", "support")
+    return dict(sorted(found.items()))
+
+
+def _names(jobs: dict[str, tuple[Step, ...]]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for pattern in jobs:
+        stem = re.sub(r"\W", "_", "__".join(patterns.stages(pattern)), flags=re.ASCII)
+        if stem[0].isdigit() or keyword.iskeyword(stem) or stem == "all":
+            stem = f"step_{stem}"
+        name, number = stem, 1
+        while name in names.values():
+            number += 1
+            name = f"{stem}_{number}"
+        names[pattern] = name
+    return names
+
+
+def _constraints(jobs: dict[str, tuple[Step, ...]]) -> str:
+    wildcards = sorted({name for pattern in jobs for name in re.findall(r"\{(n[0-9]+)\}", pattern)})
+    if not wildcards:
+        return ""
+    return "\n".join(["wildcard_constraints:", *(f'    {name}=r"\\d+",' for name in wildcards)])
+
+
+def _all(jobs: dict[str, tuple[Step, ...]]) -> str:
+    lines = ["rule all:", "    input:"]
+    for pattern, steps in jobs.items():
+        if any(_runs(step) for step in steps):
+            lines.append(f"        RULES.every({_quoted(pattern)}),")
+        if _publishes_late(steps):
+            lines.append(f"        RULES.every_published({_quoted(pattern)}),")
+    return "\n".join([*lines, "    default_target: True"])
+
+
+def _rule(pattern: str, name: str, steps: tuple[Step, ...]) -> str:
+    running = [step for step in steps if _runs(step)]
+    scripted = any(isinstance(step.process, Script) for step in running)
+    lines = []
+    for step in running:
+        lines.append(f"# {_line(step.origin.file)}:{step.origin.line}")
+        if isinstance(step.environment, Container):
+            lines += [f"# needs {_line(one)} from outside" for one in step.environment.resources]
+    quoted = _quoted(pattern)
+    texts = "".join(f"\n            {_literal(step)}," for step in steps)
+    commands = f"{quoted},{texts}\n        " if not scripted else f"{quoted}, {', '.join(_only(steps))}"
+    lines += [
+        f"rule {name}:",
+        "    input:",
+        f"        RULES.inputs({quoted}),",
+        "    output:",
+        f"        directory({_quoted(f'workdir/{pattern}')}),",
+        "    log:",
+        f"        {_quoted(f'logs/{pattern}.log')},",
+        *_container(pattern, running),
+        "    params:",
+        f"        command=RULES.command({commands}),",
+    ]
+    if scripted:
+        lines.append(f"        script=RULES.script({quoted},{texts}\n        ),")
+    lines += [
+        f"        place=RULES.place({quoted}),",
+        f"        promised=RULES.promised({quoted}),",
+        "    shell:",
+        "        SCRIPT" if scripted else "        COMMAND",
+    ]
+    return "\n".join(lines)
+
+
+def _checkpoint(pattern: str, name: str) -> str:
+    quoted = _quoted(pattern)
+    return "\n".join(
+        [
+            f"checkpoint {name}:",
+            "    input:",
+            f"        RULES.publishing({quoted}),",
+            "    output:",
+            f"        RULES.checkpoint({quoted}, {_quoted(name)}),",
+            "    params:",
+            f"        request=RULES.request({quoted}),",
+            "    shell:",
+            "        PUBLISH",
+        ]
+    )
+
+
+def _container(pattern: str, steps: list[Step]) -> list[str]:
+    images = {
+        step.environment.reference if isinstance(step.environment, Container) else None for step in steps
+    }
+    if images == {None}:
+        return []
+    if None in images:
+        origin = steps[0].origin
+        raise InputError(
+            f"{origin.file}:{origin.line}: cases of one stage run in containers and as processes",
+            expected="one of both",
+            found="both",
+            next_step="give each case an image",
+        )
+    if len(images) == 1:
+        return ["    container:", f"        {_quoted(f'docker://{images.pop()}')}"]
+    return ["    container:", f"        RULES.container({_quoted(pattern)})"]
+
+
+def _runs(step: Step) -> bool:
+    return step.process is not None and step.environment is not None
+
+
+def _publishes_late(steps: tuple[Step, ...]) -> bool:
+    return not all(publishing.known_before(step) for step in steps)
+
+
+def _only(steps: tuple[Step, ...]) -> list[str]:
+    """Return the texts of commands, nothing in place of scripts."""
+    return ['""' if isinstance(step.process, Script) else _literal(step) for step in steps]
+
+
+def _literal(step: Step) -> str:
+    """Return a step's text as Python would write it, on lines of its own if it has several."""
+    text = step.process.text if step.process is not None else ""
+    plain = text.isprintable() or not re.search(r"[^\n\t -~\u00a0-\uffff]", text)
+    if "\n" in text and plain and '"""' not in text and not re.search(r'["\\]$', text):
+        return f'r"""{text}"""'
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False) if text.isprintable() else repr(text)
+
+
+def _line(text: str) -> str:
+    """Return a text on one line, fit for a comment."""
+    return " ".join(text.split())
+
+
+def _without_texts(workflow: Workflow) -> Workflow:
+    """Return a workflow whose commands are left to the Snakefile."""
+
+    def case(one: Case) -> Case:
+        if one.workflow is not None:
+            return dataclasses.replace(one, workflow=_without_texts(one.workflow))
+        if one.step is None or one.step.process is None:
+            return one
+        process = dataclasses.replace(one.step.process, text="")
+        return dataclasses.replace(one, step=dataclasses.replace(one.step, process=process))
+
+    stages = (dataclasses.replace(stage, cases=tuple(map(case, stage.cases))) for stage in workflow.stages)
+    return Workflow(tuple(stages))
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that something is in.
+
+    Raises:
+        InputError: something is there.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(
+            f"{folder} isn't empty", expected="a new or empty folder", found="files", next_step="name another"
+        )
+
+
+def write(analysis: Compiled, folder: Path) -> None:
+    """Write a compiled analysis into a folder."""
+    for name, text in analysis.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")

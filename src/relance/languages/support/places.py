@@ -1,0 +1,56 @@
+"""Paths of a compiled workflow. They begin with a sign for its folder, so that no job tells where that is."""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = "/@work@"
+"""Stands for the compiled workflow's folder until a job runs."""
+WORK = f"{ROOT}/workdir"
+"""Has the folder of every job."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folder that paths with the sign lie in."""
+
+    folder: Path
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is a file or folder."""
+        return Path(self._real(path)).exists()
+
+    def matches(self, pattern: str) -> list[str]:
+        """Return the files and folders that a pattern matches, sorted; hidden ones aren't matched."""
+        found = glob.glob(self._real(pattern), recursive=True)  # noqa: PTH207 - Path.glob takes no absolute one
+        return sorted(map(self.signed, found))
+
+    def text(self, path: str) -> str:
+        """Return a file's text.
+
+        Raises:
+            OSError: it can't be read.
+        """
+        return Path(self._real(path)).read_text("utf-8")
+
+    def signed(self, path: str) -> str:
+        """Return a path with the sign in place of the folder."""
+        real = os.path.realpath(self.folder)
+        for folder in {str(self.folder), real}:
+            if path == folder or path.startswith(f"{folder}/"):
+                return ROOT + path.removeprefix(folder)
+        return path
+
+    def signed_text(self, text: str) -> str:
+        """Return a text with the sign wherever the folder is named in it."""
+        for folder in sorted({str(self.folder), os.path.realpath(self.folder)}, key=len, reverse=True):
+            text = text.replace(f"{folder}/", f"{ROOT}/")
+        return text
+
+    def _real(self, path: str) -> str:
+        if path == ROOT or path.startswith(f"{ROOT}/"):
+            return str(self.folder) + path.removeprefix(ROOT)
+        return path

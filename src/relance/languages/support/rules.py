@@ -1,0 +1,239 @@
+"""What the rules of a compiled Snakefile ask: which files and commands belong to which wildcards."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from relance.languages.encoding import decode
+from relance.languages.model import Container, Json, PlanError, Script
+from relance.languages.support import jqscript, patterns, publishing
+from relance.languages.support.places import ROOT, Places
+from relance.languages.support.planning import Node, Planner, Scope, UnpublishedError
+
+_T = TypeVar("_T")
+Function = Callable[[Any], Any]
+_LATER = "<TBD>"
+
+
+def planner(folder: Path, config: Mapping[str, Json]) -> Planner:
+    """Return the planner of the compiled workflow in a folder, with the parameters of a configuration.
+
+    Raises:
+        PlanError: the configuration is none of this workflow.
+    """
+    parameters = config.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise PlanError(f"'parameters' of the configuration is {parameters!r}, not a mapping")
+    workflow = decode(json.loads((folder / "workflow.json").read_text("utf-8")))
+    return Planner(workflow, parameters, Places(folder), inputs=str(config.get("inputs", "init")))
+
+
+def load(path: Path) -> dict[str, Json]:
+    """Return what a stage's jobs published, from the file that `publish.py` wrote.
+
+    Raises:
+        PlanError: it can't be read.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        return {name: _value(one, name) for name, one in content.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise PlanError(f"{path} can't be used: {error}") from error
+
+
+def _value(one: Mapping[str, Json], name: str) -> Json:
+    return publishing.from_yaml(one["yaml"], name) if "yaml" in one else one["value"]
+
+
+class Rules:
+    """Answers for one run of Snakemake; asks for checkpoints where something isn't known yet."""
+
+    def __init__(self, folder: Path, config: Mapping[str, Json], checkpoints: Any) -> None:
+        self._plan = planner(folder, config)
+        self._folder = folder
+        self._config = {"parameters": self._plan.parameters, "inputs": self._plan.inputs}
+        self._checkpoints = checkpoints
+        self._steps = patterns.jobs(self._plan.workflow)
+        self._names: dict[str, str] = {}
+
+    def checkpoint(self, pattern: str, name: str) -> str:
+        """Tell that a checkpoint publishes for the jobs of a pattern; return the pattern of its file."""
+        file = patterns.published(pattern)
+        self._names[file] = name
+        return file
+
+    def every(self, pattern: str) -> Function:
+        """Return the input function for the folders of all of a stage's jobs."""
+
+        def function(wildcards: Any) -> list[str]:  # noqa: ARG001 - Snakemake's signature
+            return self._settled(lambda: [_folder(node) for node in self._all(pattern) if node.runs])
+
+        return function
+
+    def every_published(self, pattern: str) -> Function:
+        """Return the input function for all files that tell what a stage's jobs publish."""
+
+        def function(wildcards: Any) -> list[str]:  # noqa: ARG001 - Snakemake's signature
+            return self._settled(
+                lambda: sorted({_published(node.scope, node.stage) for node in self._all(pattern)})
+            )
+
+        return function
+
+    def inputs(self, pattern: str) -> Function:
+        """Return the input function of a stage's jobs."""
+
+        def function(wildcards: Any) -> list[str]:
+            def found() -> list[str]:
+                node = self._node(pattern, wildcards)
+                return [*map(_folder, self._plan.before(node)), *self._plan.given(node)]
+
+            return self._settled(found)
+
+        return function
+
+    def publishing(self, pattern: str) -> Function:
+        """Return the input function of the checkpoint that publishes for a stage's jobs."""
+
+        def function(wildcards: Any) -> list[str]:
+            def found() -> list[str]:
+                *above, (name, _) = patterns.numbered(pattern, _numbers(wildcards))
+                entries = self._plan.entries(self._plan.scope(tuple(above)), name)
+                folders: dict[str, None] = {}
+                for node in entries:
+                    if isinstance(node, Node):
+                        for one in (node,) if node.runs else self._plan.before(node):
+                            folders[_folder(one)] = None
+                return list(folders)
+
+            return self._settled(found)
+
+        return function
+
+    def request(self, pattern: str) -> Function:
+        """Return the function for the words of a checkpoint's command: parameters and which stage."""
+
+        def function(wildcards: Any) -> list[str]:
+            words = [json.dumps(self._config, sort_keys=True), pattern]
+            for name, number in _numbers(wildcards).items():
+                words += [name, str(number)]
+            return words
+
+        return function
+
+    def command(self, pattern: str, *texts: str) -> Function:
+        """Return the function for a job's command, of which `texts` has one for each case."""
+        return self._of_job(pattern, lambda node: self._command(pattern, node, texts))
+
+    def script(self, pattern: str, *texts: str) -> Function:
+        """Return the function for what a job's interpreter reads."""
+
+        def text(node: Node) -> str:
+            if not isinstance(node.step.process, Script):
+                return ""
+            return self._plan.command(node, texts[self._case(pattern, node)])
+
+        return self._of_job(pattern, text)
+
+    def place(self, pattern: str) -> Function:
+        """Return the function for the folder where a job's command starts."""
+
+        def folder(node: Node) -> str:
+            environment = node.step.environment
+            if isinstance(environment, Container) and environment.folder:
+                return str(self._plan.contextual(node, environment.folder)).replace(ROOT, ".")
+            return _folder(node)
+
+        return self._of_job(pattern, folder)
+
+    def promised(self, pattern: str) -> Function:
+        """Return the function for the files that a job must write."""
+        return self._of_job(pattern, lambda node: list(self._plan.promised(node)))
+
+    def container(self, pattern: str) -> Function:
+        """Return the function for the image of a job whose cases have several."""
+
+        def image(node: Node) -> str:
+            environment = node.step.environment
+            assert isinstance(environment, Container)  # noqa: S101 - the compiler sees to it
+            return f"docker://{environment.reference}"
+
+        return self._of_job(pattern, image)
+
+    def _command(self, pattern: str, node: Node, texts: tuple[str, ...]) -> str:
+        process, environment = node.step.process, node.step.environment
+        if isinstance(process, Script):
+            text = process.interpreter
+        else:
+            text = self._plan.command(node, texts[self._case(pattern, node)])
+        if not isinstance(environment, Container):
+            return text
+        before = "".join(
+            f"mkdir -p {shlex.quote(mount.path.rpartition('/')[0] or '/')} && printf '%s' "
+            f"{shlex.quote(self._mounted(node, mount.script))} > {shlex.quote(mount.path)} || exit\n"
+            for mount in environment.mounts
+        )
+        return before + (f"source {environment.setup} && {text}" if environment.setup else text)
+
+    def _mounted(self, node: Node, script: str) -> str:
+        return json.dumps(jqscript.first(script, self._plan.filled(node)), separators=(",", ":"))
+
+    def _case(self, pattern: str, node: Node) -> int:
+        return next(index for index, step in enumerate(self._steps[pattern]) if step is node.step)
+
+    def _of_job(self, pattern: str, ask: Callable[[Node], Any]) -> Function:
+        def function(wildcards: Any) -> Any:
+            try:
+                return ask(self._node(pattern, wildcards))
+            except UnpublishedError:
+                return _LATER  # its input function asks for the checkpoint
+
+        return function
+
+    def _node(self, pattern: str, wildcards: Any) -> Node:
+        return self._plan.node(patterns.numbered(pattern, _numbers(wildcards)))
+
+    def _all(self, pattern: str) -> list[Node]:
+        nodes = self._plan.every(patterns.stages(pattern))
+        return [node for node in nodes if patterns.fits(pattern, node.name)]
+
+    def _settled(self, ask: Callable[[], _T]) -> _T:
+        while True:
+            try:
+                return ask()
+            except UnpublishedError as missing:
+                file = _published(missing.scope, missing.stage)
+                self._await(missing.scope, missing.stage)
+                self._plan.published[missing.scope.folder, missing.stage] = load(self._folder / file)
+
+    def _await(self, scope: Scope, stage: str) -> None:
+        """Return once a stage's jobs have published; until then Snakemake's exception leaves here."""
+        for pattern, name in self._names.items():
+            numbers = {}
+            parts = pattern.removeprefix("published/").split("/")
+            for depth, (part, (above, number)) in enumerate(zip(parts, scope.path, strict=False)):
+                if part == f"{above}_{{n{depth}}}" and number is not None:
+                    numbers[f"n{depth}"] = str(number)
+                elif part != above or number is not None:
+                    break
+            else:
+                if parts[len(scope.path) :] == [f"{stage}.json"]:
+                    getattr(self._checkpoints, name).get(**numbers)
+                    return
+        raise PlanError(f"no rule publishes for the stage '{stage}'")
+
+
+def _numbers(wildcards: Any) -> dict[str, int]:
+    return {name: int(value) for name, value in wildcards.items()}
+
+
+def _folder(node: Node) -> str:
+    return f"workdir/{node.name}"
+
+
+def _published(scope: Scope, stage: str) -> str:
+    return f"published/{scope.within(stage)}.json"
