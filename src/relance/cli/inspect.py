@@ -118,7 +118,7 @@ def _told(seen: Inspection, capsule: Capsule, *, files: bool, jobs: bool) -> Ite
 def _content(seen: Inspection) -> Iterator[str]:
     for held in seen.holdings:
         if held.files or held.known_files:
-            known = f"; {held.known_files} more by reference, {size(held.known_size)}"
+            known = f"; {held.known_files} more known by digest, {size(held.known_size)}"
             yield f"{held.role:8} {held.files} files, {size(held.size)}{known if held.known_files else ''}"
     for image in seen.images:
         stands = f", stands for {line(image.stands_for)}" if image.stands_for else ""

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from relance.capsule.writing import NAMES as CAPSULES
 from relance.cli import places, signals
 from relance.cli.progress import counting
 from relance.errors import ExitCode, InputError
@@ -106,10 +107,13 @@ def usage(chosen_store: Path | None, as_json: bool) -> ExitCode:
 def forget(names: tuple[str, ...], chosen_store: Path | None, quiet: bool) -> ExitCode:
     """Forget each NAME that `relance store usage` shows; `relance store gc` then removes what only it needs.
 
+    A capsule may be named as `relance capsules` does.
+
     What has no name is forgotten by its digest. If one is unknown, nothing is forgotten.
     """
     layout = _opened(chosen_store).layout
     known = layout.names()
+    names = tuple(f"{CAPSULES}{name}" if f"{CAPSULES}{name}" in known else name for name in names)
     unnamed = {entry.digest for entry in layout.index() if NAME not in entry.annotations}
     for name in names:
         if name not in known and name not in unnamed:

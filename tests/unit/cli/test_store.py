@@ -55,7 +55,7 @@ def test_usage_forget_and_gc_free_what_a_name_needs(store, capsys, monkeypatch):
     assert relance("forget", "capsule/it:1", "capsule/other") == 2
     assert "found 'capsule/other', expected capsule/it:1" in capsys.readouterr().err
     assert "capsule/it:1" in store.layout.names()
-    assert relance("forget", "capsule/it:1") == 0
+    assert relance("forget", "it:1") == 0
     assert relance("gc", "--dry-run") == 0
     assert "3 blobs that nothing needs stay: they are younger than an hour" in capsys.readouterr().out
 
