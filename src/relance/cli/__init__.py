@@ -33,6 +33,7 @@ _COMMANDS = {
     "store": ("relance.cli.store", "store", "Check, clean and measure the store."),
     "capture": ("relance.cli.capture", "capture", "Make a capsule of an analysis and its last run."),
     "images": ("relance.cli.images", "images", "Build, take in, load, pin and list container images."),
+    "reana": ("relance.cli.reana", "reana", "Run an analysis on a REANA server; fetch what it made."),
     "completion": ("relance.cli.completion", "completion", "Print the completion script of a shell."),
 }
 

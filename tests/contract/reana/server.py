@@ -17,6 +17,7 @@ import re
 import signal
 import socket
 import ssl
+import string
 import subprocess
 import sys
 import threading
@@ -162,7 +163,7 @@ class Standin:
             if run.status != "queued":
                 return
             run.process = subprocess.Popen(
-                [*SNAKEMAKE, "--snakefile", run.specification["workflow"]["file"], "--configfile", config],
+                command(run, parameters, config),
                 cwd=run.workspace,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -172,12 +173,27 @@ class Standin:
                 env={**os.environ, "HOME": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "cache")},
             )
             run.status = "running"
-        for line in run.process.stdout or ():
-            run.log += line
-        ended = run.process.wait()
+        with run.process:
+            for line in run.process.stdout or ():
+                run.log += line
+        ended = run.process.returncode
         with self.lock:
             if run.status == "running":
                 run.status = "failed" if ended else "finished"
+
+
+def command(run: Run, parameters: dict, config: Path) -> list[str | Path]:
+    workflow = run.specification["workflow"]
+    if workflow["type"] == "snakemake":
+        return [*SNAKEMAKE, "--snakefile", workflow["file"], "--configfile", config]
+    lines = ["exec 2>&1"]
+    for number, step in enumerate(workflow["specification"]["steps"]):
+        name, log = step.get("name", f"step{number}"), f"logs/{number}.log"
+        text = string.Template("; ".join(step["commands"])).safe_substitute(parameters)
+        lines.append(f"echo 'rule {name}:'; echo '    log: {log}'; echo '    jobid: {number}'; mkdir -p logs")
+        lines.append(f"( {text} ) > {log} 2>&1 || {{ echo 'Error in rule {name}:'; exit 1; }}")
+        lines.append(f"echo 'Finished jobid: {number} (Rule: {name})'")
+    return ["bash", "-c", "\n".join(lines)]
 
 
 def merged(below: dict, above: dict) -> dict:

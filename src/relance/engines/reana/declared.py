@@ -57,6 +57,13 @@ def read(folder: Path) -> Declared:
     return _Reader(folder.resolve(), document.read(folder / NAME)).declared()
 
 
+def serial(declared: Declared) -> Any:
+    """Return the steps of a serial workflow, from reana.yaml or the file that it names."""
+    if declared.file is not None:
+        return document.read(declared.folder / declared.file).value
+    return declared.content["workflow"].get("specification")
+
+
 class _Reader:
     def __init__(self, folder: Path, found: Document) -> None:
         self._folder = folder

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from relance import document
 from relance.drafting.graph import Job
-from relance.engines.reana.declared import Declared, Language
+from relance.engines.reana.declared import Declared, Language, serial
 from relance.errors import InputError
 
 
@@ -21,10 +20,8 @@ def expanded(declared: Declared, jobs: Iterable[Job]) -> dict[str, Any]:
     match declared.language:
         case Language.SNAKEMAKE:
             workflow["specification"] = _snakemake(tuple(jobs))
-        case Language.SERIAL if declared.file is not None:
-            workflow["specification"] = document.read(declared.folder / declared.file).value
         case Language.SERIAL:
-            pass
+            workflow["specification"] = serial(declared)
         case _:
             raise InputError(
                 f"a workflow in {declared.language}",

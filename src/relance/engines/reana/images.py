@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from relance.drafting.graph import Graph
-from relance.engines.reana.declared import Declared, Language
+from relance.drafting.graph import Job
+from relance.engines.reana.declared import Declared, Language, serial
 from relance.errors import InputError, RelanceError
 from relance.model import Digest
 from relance.store.registry.reference import Reference
@@ -14,17 +14,18 @@ Look = Callable[[Reference], Digest]
 """Finds an image in its registry; raises if there is none."""
 
 _NO_REGISTRY = ("oras://", "library://", "shub://", "docker-archive:", "oci:", "file:", "/", ".")
+_FILES = (".sif", ".sqsh", ".img", ".tar")
 
 
-def named(declared: Declared, graph: Graph | None) -> dict[str, str]:
+def named(declared: Declared, jobs: Iterable[Job]) -> dict[str, str]:
     """Return what each step runs in, by the step's name; empty where it names nothing.
 
     Steps of yadage and CWL are the server's to read; they are not listed.
     """
-    if declared.language is Language.SNAKEMAKE and graph is not None:
-        return {job.rule: job.image or "" for job in graph.jobs if job.command}
+    if declared.language is Language.SNAKEMAKE:
+        return {job.rule: job.image or "" for job in jobs if job.command}
     if declared.language is Language.SERIAL:
-        specification = declared.content["workflow"].get("specification")
+        specification = serial(declared)
         steps = specification.get("steps") if isinstance(specification, dict) else None
         listed = [step for step in steps or () if isinstance(step, dict)]
         return {
@@ -40,33 +41,34 @@ def check(images: Mapping[str, str], look: Look | None) -> dict[str, Digest | No
     Raises:
         InputError: a step names none, or one that a server can't pull; all such are told at once.
     """
+    users: dict[str, list[str]] = {}
+    for step, written in sorted(images.items()):
+        users.setdefault(written, []).append(step)
     wrong: list[RelanceError] = []
     found: dict[str, Digest | None] = {}
-    for step, written in sorted(images.items()):
-        if written in found:
-            continue
+    for written, steps in users.items():
         try:
-            found[written] = _found(step, written, look)
+            found[written] = _found(written, look)
         except RelanceError as error:
-            wrong.append(_missing(step, written, error.found))
+            wrong.append(_missing(steps, written, error.found))
     if wrong:
         wrong[0].also = tuple(wrong[1:])
         raise wrong[0]
     return found
 
 
-def _found(step: str, written: str, look: Look | None) -> Digest | None:
+def _found(written: str, look: Look | None) -> Digest | None:
     if not written:
-        raise _missing(step, written, "none, so that REANA would run it in one of its own")
-    if written.startswith(_NO_REGISTRY):
-        raise _missing(step, written, "a file, or what REANA doesn't pull")
+        raise _missing((), written, "none, so that REANA would run it in one of its own")
+    if written.startswith(_NO_REGISTRY) or written.endswith(_FILES):
+        raise _missing((), written, "a file, or what REANA doesn't pull")
     reference = Reference.of_image(written)
     return None if look is None else look(reference)
 
 
-def _missing(step: str, written: str, found: str) -> InputError:
+def _missing(steps: Iterable[str], written: str, found: str) -> InputError:
     return InputError(
-        f"step '{step}': image {written!r}",
+        f"image {written!r} of {', '.join(map(repr, steps))}",
         expected="an image in a registry that the server reaches",
         found=found,
         next_step="push it ('podman push'), and name it as docker://REGISTRY/NAME@sha256:…",

@@ -42,7 +42,14 @@ def typed(declared: Declared, given: Mapping[str, str], interface: Interface | N
         for name in found:
             if name not in declared.parameters:
                 raise _unknown(declared, name, ())
-    return found
+    # Servers replace what stands under a key of reana.yaml as a whole.
+    return {name: _merged(declared.parameters.get(name), value) for name, value in found.items()}
+
+
+def _merged(below: Any, above: Any) -> Any:
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}
 
 
 def _typed(declared: Declared, name: str, text: str, known: Mapping[str, object]) -> Any:

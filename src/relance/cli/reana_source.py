@@ -1,0 +1,126 @@
+"""What `relance reana submit` is given: the folder of an analysis, or a capsule."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relance.drafting import graph
+from relance.drafting.graph import Job
+from relance.engines.reana import declared
+from relance.engines.reana.declared import Declared, Language
+from relance.errors import InputError
+from relance.specification import reading
+from relance.specification.model import Interface
+
+if TYPE_CHECKING:
+    from relance.capsule.model import Capsule
+
+_LEGACY_FILE = "input"
+"""Among parameters, REANA takes this one for the path of a file of parameters."""
+
+Jobs = Callable[[Mapping[str, Any]], tuple[Job, ...]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An analysis to submit, in a folder that is there as long as it is open."""
+
+    declared: Declared
+    interface: Interface | None
+    """None if it has no specification."""
+    name: str
+    """What runs are called if nobody says otherwise."""
+    jobs: Jobs
+    """Gives the jobs that parameters lead to; none but for Snakemake."""
+
+
+@contextmanager
+def opened(text: str, environment: Mapping[str, str], chosen_store: Path | None) -> Iterator[Source]:
+    """Give the analysis of a folder that has a reana.yaml, or of a capsule.
+
+    Raises:
+        InputError: there is neither; or it can't be used.
+    """
+    folder = Path(text)
+    if (folder / declared.NAME).is_file():
+        yield _of_folder(folder.resolve(), environment)
+        return
+    if folder.is_dir() and not (folder / "oci-layout").is_file():
+        raise InputError(
+            f"{text} can't be submitted",
+            expected=f"a folder with {declared.NAME}, or a capsule",
+            found=f"a folder without {declared.NAME}",
+            next_step="write one (docs/reana.md shows how)",
+        )
+    from relance.capsule.checkout import checkout
+    from relance.capsule.model import Role
+    from relance.cli import capsules
+
+    store, described, capsule = capsules.opened(text, environment, chosen_store)
+    with tempfile.TemporaryDirectory(prefix="relance-") as scratch:
+        place = Path(scratch) / "analysis"
+        checkout(
+            store.layout,
+            capsule,
+            place,
+            roles=(Role.SOURCE, Role.INPUT),
+            known_as=described.digest,
+            papers=False,
+        )
+        if not (place / declared.NAME).is_file():
+            raise InputError(
+                f"{text} can't be submitted",
+                expected=f"a capsule whose analysis has a {declared.NAME}",
+                found="none",
+                next_step="check it out, write one, and submit the folder",
+            )
+        yield _of_capsule(place, capsule)
+
+
+def _of_folder(folder: Path, environment: Mapping[str, str]) -> Source:
+    found = declared.read(folder)
+    specifications = [
+        path for path in sorted((folder / "specs").glob("*.yaml")) if reading.is_specification(path)
+    ]
+    interface = reading.load(specifications[0]).interface if len(specifications) == 1 else None
+
+    def jobs(parameters: Mapping[str, Any]) -> tuple[Job, ...]:
+        if found.language is not Language.SNAKEMAKE or found.file is None:
+            return ()
+        given = {key: value for key, value in found.parameters.items() if key != _LEGACY_FILE}
+        with tempfile.TemporaryDirectory(prefix="relance-") as scratch:
+            configuration = Path(scratch) / "parameters.json"
+            configuration.write_text(json.dumps({**given, **parameters}), encoding="utf-8")
+            return graph.read(folder, folder / found.file, configuration, environment).jobs
+
+    return Source(found, interface, folder.name, jobs)
+
+
+def _of_capsule(folder: Path, capsule: Capsule) -> Source:
+    """Tell the jobs as they were captured: a capsule's Snakefile isn't run to find out."""
+    recorded = tuple(
+        Job(
+            rule=job.record.rule,
+            inputs=job.record.inputs,
+            outputs=job.record.outputs,
+            folders=frozenset(),
+            patterns=(),
+            wildcards=(),
+            image=_written(job.record.image),
+            command=job.record.command or "",
+        )
+        for job in capsule.jobs
+    )
+    identity = capsule.specification.identity
+    return Source(declared.read(folder), capsule.specification.interface, identity.name, lambda _: recorded)
+
+
+def _written(image: object) -> str | None:
+    written = getattr(image, "written", None)
+    return written if isinstance(written, str) else None

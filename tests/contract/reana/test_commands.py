@@ -1,0 +1,361 @@
+"""`relance reana`, as users type it, against the stand-in, which really runs what is submitted."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from relance.cli import run_command_line
+
+from .server import TOKEN, Fault, Generation, Standin, serving
+
+REMOTE = Path(__file__).parents[2] / "analyses" / "remote"
+SERIAL = {
+    "inputs": {"files": ["data/one.txt"], "parameters": {"word": "hello", "times": 2}},
+    "workflow": {
+        "type": "serial",
+        "specification": {
+            "steps": [
+                {"name": "first", "environment": "docker://bash:5", "commands": ["echo ${word} > one.txt"]},
+                {
+                    "name": "second",
+                    "environment": "docker://bash:5",
+                    "commands": ["cat data/one.txt one.txt > out.txt"],
+                },
+            ]
+        },
+    },
+    "outputs": {"files": ["out.txt"]},
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.out)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("RELANCE_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("REANA_ACCESS_TOKEN", TOKEN)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Callable[..., Said]]:
+    """`relance reana …` in this process; whatever it says or keeps, the token isn't in it."""
+    told: list[str] = []
+
+    def called(*arguments: str) -> Said:
+        code = run_command_line(["reana", *arguments])
+        out, err = capsys.readouterr()
+        told.append(out + err)
+        return Said(code, out, err)
+
+    yield called
+    assert all(TOKEN not in text for text in told)
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert TOKEN.encode() not in path.read_bytes(), path
+
+
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, generation: Generation) -> Iterator[Standin]:
+    with serving(tmp_path / "server", generation) as state:
+        monkeypatch.setenv("REANA_SERVER_URL", state.address)
+        yield state
+        assert state.violations == []
+
+
+@pytest.fixture(params=list(Generation), ids=lambda one: one.name.lower())
+def server(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Standin]:
+    yield from served(tmp_path, monkeypatch, request.param)
+
+
+@pytest.fixture
+def newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
+    yield from served(tmp_path, monkeypatch, Generation.BEARER)
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Path:
+    shutil.copytree(REMOTE, tmp_path / "remote", ignore=shutil.ignore_patterns(".snakemake"))
+    return tmp_path / "remote"
+
+
+@pytest.fixture
+def serial(tmp_path: Path) -> Callable[..., str]:
+    def made(**commands: str) -> str:
+        folder = tmp_path / "serial"
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        (folder / "data/one.txt").write_text("one\n")
+        content = json.loads(json.dumps(SERIAL))
+        for step in content["workflow"]["specification"]["steps"]:
+            step["commands"] = [commands.get(step["name"], step["commands"][0])]
+        (folder / "reana.yaml").write_text(yaml.safe_dump(content))
+        return str(folder)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same analysis run here, by Snakemake, with the same parameters."""
+    folder = tmp_path_factory.mktemp("local") / "remote"
+    shutil.copytree(REMOTE, folder, ignore=shutil.ignore_patterns(".snakemake"))
+    (folder / "set.json").write_text(json.dumps({"times": 3, "signal": {"mass": 2500, "width": 0.5}}))
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", "set.json"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def test_an_analysis_comes_back_from_each_generation_as_it_is_made_here(
+    server: Standin, say: Callable[..., Said], remote: Path, local: Path, tmp_path: Path
+) -> None:
+    (remote / "reana.yaml").write_text((remote / "reana.yaml").read_text().replace("times: 2", "times: 3"))
+    mass = yaml.safe_dump({"mass": 2500}, default_flow_style=True).strip()
+    done = say(
+        "submit",
+        "remote",
+        f"--set=signal={mass}",
+        "--skip-images",
+        "--follow",
+        "--fetch=got",
+        "--interval=0.2",
+    )
+    assert done.code == 0, done.err
+    assert "counting one" in done.out
+    got = sorted(
+        path.relative_to(tmp_path / "got") for path in (tmp_path / "got").rglob("*") if path.is_file()
+    )
+    assert list(map(str, got)) == ["results/parts/one.txt", "results/parts/two.txt", "results/total.txt"]
+    for path in got:
+        assert (tmp_path / "got" / path).read_bytes() == (local / path).read_bytes()
+    assert "mass 2500 width 0.5" in (tmp_path / "got/results/total.txt").read_text()
+    assert server.only().parameters == {"signal": {"mass": 2500, "width": 0.5}}
+    assert not (remote / ".relance").exists()
+
+
+def test_a_client_that_was_killed_goes_on_with_its_run(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = Path(serial())
+    names = [f"data/{number}.bin" for number in range(6)]
+    for name in names:
+        (folder / name).write_bytes(name.encode() * 1000)
+    content = yaml.safe_load((folder / "reana.yaml").read_text())
+    content["inputs"]["files"] += names
+    (folder / "reana.yaml").write_text(yaml.safe_dump(content))
+    newest.pause_uploads = 0.3
+    command = [
+        sys.executable,
+        "-m",
+        "relance",
+        "reana",
+        "submit",
+        str(folder),
+        "--skip-images",
+        "--threads=1",
+    ]
+    killed = subprocess.Popen(command, env=dict(os.environ), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while len(newest.calls("POST", "/workspace$")) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    newest.pause_uploads = 0.0
+    before = len(newest.calls("POST", "/workspace$"))
+    done = say("submit", str(folder), "--skip-images", "--wait", "--interval=0.1", "--json")
+    assert done.code == 0, done.err
+    assert done.json["picked_up"]
+    assert done.json["id"] == newest.only().id
+    assert len(newest.calls("POST", "/workspace$")) - before == done.json["sent"] < 7
+    assert newest.only().starts == 1
+    for name in names:
+        assert (newest.only().workspace / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_a_start_whose_answer_is_lost_is_no_second_start(
+    server: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    server.fault(Fault("POST", "/start$", "drop after"))
+    done = say("submit", serial(), "--skip-images", "--wait", "--interval=0.1")
+    assert done.code == 0, done.err
+    assert server.only().starts == 1
+
+
+def test_a_run_on_its_way_is_followed_and_not_run_twice_unless_its_inputs_changed(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    folder = serial(first="sleep 60")
+    first = say("submit", folder, "--skip-images", "--json").json
+    again = say("submit", folder, "--skip-images", "--json").json
+    assert again == {**first, "sent": 0, "picked_up": True}
+    Path(folder, "data/one.txt").write_text("two\n")
+    assert say("submit", folder, "--skip-images", "--json").json["name"] == "serial.2"
+    assert say("submit", folder, "--skip-images", "--again", "--json").json["name"] == "serial.3"
+    for name in ("serial.1", "serial.2", "serial.3"):
+        stopped = say("stop", name)
+        assert stopped.code == 0
+        assert "stopped" in stopped.out
+    assert say("status", "serial.1", "--json").json["status"] == "stopped"
+    assert say("stop", "serial.1").code == 2
+
+
+def test_a_failed_run_names_its_step_and_is_no_success(
+    server: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = serial(second="echo no such histogram; false")
+    done = say("submit", folder, "--skip-images", "--follow", "--fetch=got", "--interval=0.1")
+    assert done.code == 1
+    assert "no such histogram" in done.out
+    assert "failed: second" in done.err
+    assert not (tmp_path / "got").exists()
+    shown = say("logs", "serial.1", "--step=second")
+    assert "no such histogram" in shown.out
+    assert say("logs", "--follow", "--interval=0.1").code == 1
+    missing = say("fetch", "serial.1")
+    assert missing.code == 2
+    assert "out.txt" in missing.err
+
+
+def test_runs_are_listed_fetched_compared_pruned_and_deleted(
+    server: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = serial()
+    for word in ("hello", "world"):
+        assert (
+            say("submit", folder, f"--set=word={word}", "--skip-images", "--wait", "--interval=0.1").code == 0
+        )
+    assert [line.partition(",")[0] for line in say("list").out.splitlines()] == [
+        "serial.2: finished",
+        "serial.1: finished",
+    ]
+    assert "2 of 2" in say("status").out or "finished" in say("status").out
+    assert "out.txt" in say("files", "serial.2").out
+    fetched = say("fetch", "--json")
+    assert [file["moved"] for file in json.loads(fetched.out)] == [True]
+    assert (tmp_path / "serial.2/out.txt").read_text() == "one\nworld\n"
+    assert [file["moved"] for file in json.loads(say("fetch", "--json").out)] == [False]
+    shown = say("diff", "serial.1", "serial.2")
+    assert "-  word: hello" in shown.out
+    assert "+  word: world" in shown.out
+    pruned = say("prune", "serial.2")
+    assert pruned.code == 0
+    assert [file["path"] for file in json.loads(say("files", "serial.2", "--json").out)] == [
+        "data/one.txt",
+        "out.txt",
+    ]
+    assert say("delete", "serial.2", "--all-runs").code == 0
+    assert say("list").out == ""
+    assert say("delete", "nothing.7").code == 2
+
+
+def test_secrets_come_from_the_environment_or_files_and_are_never_shown(
+    server: Standin, say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSWORD", "s3cr3t")
+    (tmp_path / "keytab").write_bytes(b"\x05\x02")
+    added = say("secrets", "add", "--env=PASSWORD", "--file=keytab")
+    assert added.code == 0, added.err
+    listed = say("secrets")
+    assert listed.out.splitlines() == ["PASSWORD  (env)", "keytab  (file)"]
+    assert "s3cr3t" not in added.out + added.err + listed.out
+    assert say("secrets", "add", "--env=PASSWORD").code == 2
+    assert say("secrets", "add", "--env=REANA_ACCESS_TOKEN").code == 2
+    assert say("secrets", "remove", "PASSWORD", "keytab").code == 0
+    assert server.secrets == {}
+
+
+def test_a_dry_run_says_what_would_be_sent_and_asks_no_server(
+    say: Callable[..., Said], remote: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REANA_SERVER_URL", "https://reana.invalid")
+    plan = say("submit", "remote", "--set=times=5", "--skip-images", "--dry-run", "--json").json
+    assert plan["parameters"] == {"times": 5}
+    assert plan["images"] == {"docker://bash:5": None}
+    assert [file["path"] for file in plan["inputs"]] == [
+        "Snakefile",
+        "config.yaml",
+        "data/one.txt",
+        "data/two.txt",
+        "rules/count.smk",
+    ]
+
+
+def test_a_step_without_an_image_in_a_registry_is_refused_by_name(
+    newest: Standin, say: Callable[..., Said], remote: Path
+) -> None:
+    rules = remote / "rules/count.smk"
+    rules.write_text(rules.read_text().replace("docker://bash:5", "images/bash.sqsh"))
+    snakefile = remote / "Snakefile"
+    snakefile.write_text(snakefile.read_text().replace('    container:\n        "docker://bash:5"\n', ""))
+    done = say("submit", "remote", "--skip-images")
+    assert done.code == 2
+    assert "image 'images/bash.sqsh' of 'count'" in done.err
+    assert "image '' of 'total'" in done.err
+    assert newest.asked == []
+
+
+def test_an_image_that_no_registry_has_is_refused_by_name(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    folder = Path(serial())
+    text = (folder / "reana.yaml").read_text()
+    (folder / "reana.yaml").write_text(text.replace("docker://bash:5", "docker://localhost:9/group/bash:5"))
+    done = say("submit", str(folder))
+    assert done.code == 2
+    assert "image 'docker://localhost:9/group/bash:5' of 'first', 'second'" in done.err
+    assert newest.asked == []
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("times=many", "a whole number"),
+        ("times=2.5", "a whole number"),
+        ("tims=2", "did you mean 'times'?"),
+        ("times", "NAME=VALUE"),
+    ],
+)
+def test_a_wrong_parameter_is_told_before_anything_is_sent(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str], given: str, told: str
+) -> None:
+    done = say("submit", serial(), f"--set={given}", "--skip-images")
+    assert done.code == 2
+    assert told in done.err
+    assert newest.asked == []
+
+
+@pytest.mark.parametrize("name", ["REANA_SERVER_URL", "REANA_ACCESS_TOKEN"])
+def test_what_is_not_set_is_told(
+    newest: Standin, say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv(name)
+    done = say("list")
+    assert done.code == 2
+    assert name in done.err
+
+
+def test_a_folder_without_reana_yaml_is_told(say: Callable[..., Said], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = say("submit", "empty")
+    assert done.code == 2
+    assert "reana.yaml" in done.err
