@@ -191,6 +191,14 @@ def test_a_capture_can_be_one_file(analysis: Path, store: Store, tmp_path: Path)
     assert opened(elsewhere, "counting").specification == opened(store, "counting").specification
 
 
+def test_what_a_person_has_not_decided_yet_is_told(analysis: Path, store: Store) -> None:
+    path = analysis / "specs/counting.yaml"
+    path.write_text(path.read_text().replace("licence: MIT", "licence: MIT  # decide: which licence"))
+    done = subprocess.run(**command(analysis, store, "capture", "-o", "undecided:1"), check=False)
+    assert done.returncode == 0
+    assert "1 places left to decide, the first on line 8: which licence" in done.stderr
+
+
 def test_a_dry_run_writes_nothing(analysis: Path, tmp_path: Path) -> None:
     elsewhere = Store(tmp_path / "elsewhere")
     said = called(analysis, elsewhere, "capture", "--dry-run")

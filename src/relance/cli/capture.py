@@ -15,6 +15,7 @@ from relance.capture.capturing import Captured, Effects, Plan, Request
 from relance.capture.images import Imported
 from relance.cli import places, record, registries, signals
 from relance.cli.progress import counting
+from relance.drafting import draft
 from relance.errors import ExitCode, InputError
 from relance.recast import record as recast
 from relance.recording import files
@@ -110,7 +111,18 @@ def capture(  # noqa: PLR0917 - click passes each by name
         click.echo(json.dumps(_as_json(captured), indent=2))
     elif not quiet:
         _tell(captured, tar)
+        _tell_undecided(request.specification)
     return ExitCode.OK
+
+
+def _tell_undecided(specification: Path) -> None:
+    left = draft.decisions(specification.read_text(encoding="utf-8"))
+    if left:
+        click.echo(
+            f"{specification.name} has {len(left)} places left to decide, the first on line {left[0][0]}: "
+            f"{left[0][1]}; answer them and capture again",
+            err=True,
+        )
 
 
 def _run(analysis: Path, name: str) -> Path:

@@ -19,6 +19,7 @@ from pathlib import Path
 from relance.model import UNKNOWN, CodeKind, Unknown
 from relance.recording import python_source, words
 from relance.recording.python_source import Import, PythonFacts
+from relance.specification import reading
 
 _MOST_FILES = 20_000
 _LARGEST_TEXT = 1 << 20  # bytes; what is larger is data, and names nothing
@@ -311,12 +312,16 @@ class SourceTree:
                 for name in sorted(files):
                     path = os.path.normpath(_join(here, name))
                     wanted = self._is_source(path) if mixed else self._is_file(path)
-                    if wanted and not self._is_made(path):
+                    if wanted and not self._is_made(path) and not self._is_specification(path):
                         found.append(path)
                 if len(found) > _MOST_FILES:
                     raise _TooManyError
             self._folders[folder] = tuple(found)
         return self._folders[folder]
+
+    def _is_specification(self, path: str) -> bool:
+        """Return whether a file says of the analysis what no job reads, unless it names the file."""
+        return path.endswith((".yaml", ".yml")) and reading.is_specification(Path(self._at(path)))
 
     def _import(self, found: Import, importer: str, search: Sequence[str]) -> Iterator[str]:
         """Yield the files that an import of the file `importer` may load."""

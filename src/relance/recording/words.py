@@ -16,6 +16,7 @@ _ENTERED = re.compile(r"(?:\bcd|\bpushd|\s-C|--directory)[\s=]+([^\s;&|'\"]+)")
 _ONLY_ENTERED = re.compile(r"\b(?:cd|pushd)\s+[^\s;&|'\"*]+(?=\s*(?:;|&|\||\)|\n))")
 _SEARCH = re.compile(r"\bPYTHONPATH=['\"]?([^\s;&|'\"]+)")
 _EXPANDED = re.compile(r"(?:\$\w+|[})`])['\"]?/" + f"({_PIECE.pattern})")  # as in $(dirname "$0")/common.sh
+_PARAMETER = re.compile(r"\$\{(\w+)[%#][^{}\n]*\}")  # ${0%/*} and the like: what is cut off is no path
 _LONG = 20_000  # characters; a longer text is no command, and the shell's quoting is slow to undo
 _MODULE = re.compile(r"\s-m\s+([A-Za-z_][\w.]*)")
 _MAKE = re.compile(r"(?:^|[\s;&|])(?:make|gmake)(?:\s|$)")
@@ -24,6 +25,7 @@ _SOURCED = re.compile(r"(?:^|[;&|\n])\s*\.\s+(?=\S)")  # `. file`: here the dot 
 
 def words(text: str) -> tuple[str, ...]:
     """Return every word of a text that may be a path, once each, in their order."""
+    text = _PARAMETER.sub(r"$\1", text)
     if "*" not in text:  # which stands for what is in the folder
         text = _ONLY_ENTERED.sub("", text)
     return tuple(dict.fromkeys(_words(_SOURCED.sub(";", text))))
@@ -79,6 +81,7 @@ def _words(text: str) -> Iterator[str]:
         yield piece
         if piece.startswith("-") and len(piece) > 2:  # as in -Iinclude
             yield piece[2:]
+            yield piece.lstrip("-")  # as in ${LIBRARY:-scripts/library.sh}
         if piece[0] in "@%":
             yield piece[1:]
         if piece[-1] in "+.":  # ROOT compiles macro.C+

@@ -191,6 +191,25 @@ def test_a_script_beside_the_script_is_followed(named: str, tmp_path: Path) -> N
     assert reached(tmp_path, files, "bash scripts/count.sh") == {"scripts/count.sh", "scripts/lines.sh"}
 
 
+def test_what_is_cut_off_a_parameter_is_no_path_but_its_default_is(tmp_path: Path) -> None:
+    files = {
+        "scripts/a.sh": "x=${0%/*}; y=${1#*/}; . ${LIB:-scripts/lib.sh}\n",
+        "scripts/lib.sh": "",
+        "notes.py": "",
+    }
+    assert reached(tmp_path, files, "bash scripts/a.sh") == {"scripts/a.sh", "scripts/lib.sh"}
+
+
+def test_the_specification_is_no_source_unless_a_job_names_it(tmp_path: Path) -> None:
+    files = {
+        "specs/mine.yaml": "format: analysis-specification\n",
+        "specs/settings.yaml": "a: 1\n",
+        "run.py": "",
+    }
+    assert reached(tmp_path, files, "python run.py specs") == {"run.py", "specs/settings.yaml"}
+    assert "specs/mine.yaml" in reached(tmp_path, files, "python run.py specs/mine.yaml")
+
+
 def test_relative_imports_are_followed(tmp_path: Path) -> None:
     files = {
         "scripts/run.py": "from pack.inner import a",
