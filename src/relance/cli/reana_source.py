@@ -15,6 +15,7 @@ from relance.drafting.graph import Job
 from relance.engines.reana import declared
 from relance.engines.reana.declared import Declared, Language
 from relance.errors import InputError
+from relance.model import UNKNOWN
 from relance.specification import reading
 from relance.specification.model import Interface
 
@@ -113,7 +114,7 @@ def _of_capsule(folder: Path, capsule: Capsule) -> Source:
             patterns=(),
             wildcards=(),
             image=_written(job.record.image),
-            command=job.record.command or "",
+            command="" if job.record.command in {None, UNKNOWN} else str(job.record.command),
         )
         for job in capsule.jobs
     )

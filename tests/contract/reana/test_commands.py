@@ -8,13 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import yaml
+from tests import capsules
 
+from relance.capsule import writing
 from relance.cli import run_command_line
+from relance.store.layout import Layout
+from relance.store.store import Store
 
 from .server import TOKEN, Fault, Generation, Standin, serving
 
@@ -92,6 +96,11 @@ def server(
 @pytest.fixture
 def newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
     yield from served(tmp_path, monkeypatch, Generation.BEARER)
+
+
+@pytest.fixture
+def oldest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
+    yield from served(tmp_path, monkeypatch, Generation.JSON)
 
 
 @pytest.fixture
@@ -359,3 +368,66 @@ def test_a_folder_without_reana_yaml_is_told(say: Callable[..., Said], tmp_path:
     done = say("submit", "empty")
     assert done.code == 2
     assert "reana.yaml" in done.err
+
+
+REANA_YAML = b"""\
+inputs:
+  files: [Snakefile, config.yaml]
+  directories: [scripts, data]
+  parameters: {threshold: 100.0}
+workflow: {type: snakemake, file: Snakefile}
+outputs: {files: [results/total.json]}
+"""
+SNAKEFILE = b"""\
+from pathlib import Path
+Path("parsed").touch()
+rule all:
+    output: "results/total.json"
+    container: "docker://registry.example/counting:1.0"
+    shell: "mkdir -p results; echo {config[threshold]} > {output}"
+"""
+
+
+def capsule(tmp_path: Path, *, with_images: bool) -> Layout:
+    layout = Store(tmp_path / "store").layout
+    image = capsules.toy_image(layout) if with_images else None
+    small = capsules.small(layout, image=image)
+    own = [capsules.kept(layout, "reana.yaml", REANA_YAML), capsules.kept(layout, "Snakefile", SNAKEFILE)]
+    files = [*(file for file in small.files if file.path != "Snakefile"), *own]
+    made = replace(small, files=tuple(sorted(files, key=lambda file: file.path)))
+    writing.write(layout, made, name="counting")
+    return layout
+
+
+def test_a_capsule_is_submitted_without_running_its_snakefile_here(
+    oldest: Standin, say: Callable[..., Said], tmp_path: Path
+) -> None:
+    capsule(tmp_path, with_images=True)
+    done = say(
+        "submit",
+        "counting",
+        "--set=threshold=2 TeV",
+        "--skip-images",
+        "--wait",
+        "--fetch=got",
+        "--interval=0.2",
+    )
+    assert done.code == 0, done.err
+    run = oldest.only()
+    assert run.name == "counting.1"
+    assert run.parameters == {"threshold": 2000.0}
+    assert (tmp_path / "got/results/total.json").read_text() == "2000.0\n"
+    assert (run.workspace / "data/a.txt").read_bytes() == capsules.INPUTS["data/a.txt"]
+    parsed = [path for path in tmp_path.rglob("parsed") if run.workspace not in path.parents]
+    assert parsed == []
+
+
+def test_a_capsule_whose_steps_have_no_image_is_refused(
+    newest: Standin, say: Callable[..., Said], tmp_path: Path
+) -> None:
+    capsule(tmp_path, with_images=False)
+    done = say("submit", "counting", "--skip-images")
+    assert done.code == 2
+    assert "image '' of 'count', 'sum'" in done.err
+    assert say("submit", "counting", "--set=threshold=9 TeV", "--skip-images").code == 2
+    assert newest.asked == []

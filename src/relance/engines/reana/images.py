@@ -23,7 +23,7 @@ def named(declared: Declared, jobs: Iterable[Job]) -> dict[str, str]:
     Steps of yadage and CWL are the server's to read; they are not listed.
     """
     if declared.language is Language.SNAKEMAKE:
-        return {job.rule: job.image or "" for job in jobs if job.command}
+        return {job.rule: job.image or "" for job in jobs if job.command or job.outputs}
     if declared.language is Language.SERIAL:
         specification = serial(declared)
         steps = specification.get("steps") if isinstance(specification, dict) else None
