@@ -554,6 +554,7 @@ def _tell_plan(request: Request, found: Mapping[str, Digest | None], *, as_json:
             "options": request.options,
             "definition": declared.definition,
             "inputs": [{"path": path, "size": count} for path, count in sizes.items()],
+            "ignored": declared.ignored,
             "outputs": declared.outputs,
             "images": found,
         }
@@ -565,6 +566,8 @@ def _tell_plan(request: Request, found: Mapping[str, Digest | None], *, as_json:
     for written, digest in found.items():
         click.echo(f"    image {written}{f'  {digest}' if digest else ''}")
     click.echo(f"    {len(sizes)} files would be sent, {size(sum(sizes.values()))}")
+    if declared.ignored:
+        click.echo(f"    {len(declared.ignored)} files are left out by .gitignore or .reanaignore")
     click.echo(f"    outputs: {', '.join(declared.outputs) or 'none declared'}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _LEGACY_FILE = "input"
 """Among parameters, REANA takes this one for the path of a file of parameters."""
+
+_LARGE = 1 << 22  # bytes; a workflow's own files are smaller
 
 Jobs = Callable[[Mapping[str, Any]], tuple[Job, ...]]
 
@@ -96,11 +99,25 @@ def _of_folder(folder: Path, environment: Mapping[str, str]) -> Source:
             return ()
         given = {key: value for key, value in found.parameters.items() if key != _LEGACY_FILE}
         with tempfile.TemporaryDirectory(prefix="relance-") as scratch:
+            # Only what is sent is there: an include that reana.yaml forgets is missed here, too.
+            place = Path(scratch) / "analysis"
+            _stage(found, place)
             configuration = Path(scratch) / "parameters.json"
             configuration.write_text(json.dumps({**given, **parameters}), encoding="utf-8")
-            return graph.read(folder, folder / found.file, configuration, environment).jobs
+            return graph.read(place, place / found.file, configuration, environment).jobs
 
     return Source(found, interface, folder.name, jobs)
+
+
+def _stage(found: Declared, place: Path) -> None:
+    """Put what a server gets into a folder; of large files, links."""
+    for path in sorted({*found.definition, *found.inputs}):
+        source, target = found.folder / path, place / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.stat().st_size > _LARGE:
+            target.symlink_to(source)
+        else:
+            shutil.copyfile(source, target)
 
 
 def _of_capsule(folder: Path, capsule: Capsule) -> Source:

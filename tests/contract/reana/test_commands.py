@@ -309,6 +309,17 @@ def test_a_dry_run_says_what_would_be_sent_and_asks_no_server(
     ]
 
 
+def test_an_include_that_reana_yaml_forgets_is_missed_before_anything_is_sent(
+    newest: Standin, say: Callable[..., Said], remote: Path
+) -> None:
+    text = (remote / "reana.yaml").read_text()
+    (remote / "reana.yaml").write_text(text.replace("[rules, data]", "[data]"))
+    done = say("submit", "remote", "--skip-images")
+    assert done.code == 2
+    assert "rules/count.smk" in done.err
+    assert newest.asked == []
+
+
 def test_a_step_without_an_image_in_a_registry_is_refused_by_name(
     newest: Standin, say: Callable[..., Said], remote: Path
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from relance import document
 from relance.document import Document
 from relance.engines.reana import paths
+from relance.engines.reana.ignoring import ignored
 from relance.errors import InputError
 
 NAME = "reana.yaml"
@@ -46,6 +47,8 @@ class Declared:
     """Files that go into the workspace."""
     outputs: tuple[str, ...]
     """Files and folders that are fetched."""
+    ignored: tuple[str, ...] = ()
+    """Files of folders that .gitignore or .reanaignore leave out."""
 
 
 def read(folder: Path) -> Declared:
@@ -73,6 +76,7 @@ class _Reader:
                 (), NAME, "a mapping", "something else", "write 'workflow:' and below it 'type:'"
             )
         self._content: dict[str, Any] = found.value
+        self._ignored: set[str] = set()
 
     def declared(self) -> Declared:
         workflow = self._mapping("workflow")
@@ -101,6 +105,7 @@ class _Reader:
                     ("inputs",), f"input {path}", "each file once", "it in two places", "remove one"
                 )
             seen.add(path)
+        definition = self._definition(workflow, file, language, uploaded, parameters)
         return Declared(
             folder=self._folder,
             content=self._content,
@@ -108,7 +113,8 @@ class _Reader:
             file=file,
             parameters=parameters,
             options=self._mapping("inputs", "options"),
-            definition=self._definition(workflow, file, language, uploaded, parameters),
+            definition=definition,
+            ignored=tuple(sorted(self._ignored)),
             inputs=tuple(sorted(seen)),
             outputs=tuple(
                 path for kind in ("files", "directories") for path in self._paths(("outputs", kind), outputs)
@@ -169,11 +175,16 @@ class _Reader:
         return tuple(found)
 
     def _files(self, keys: tuple[str, str], section: Mapping[str, Any]) -> list[str]:
-        return [
+        found = [
             path
             for index, named in enumerate(self._paths(keys, section))
             for path in self._walked((*keys, index), named, folder=keys[1] == "directories")
         ]
+        if keys[1] == "directories":
+            left_out = ignored(self._folder, found)
+            self._ignored |= left_out
+            found = [path for path in found if path not in left_out]
+        return found
 
     def _walked(
         self, keys: tuple[str | int, ...], named: str, *, folder: bool | None = False

@@ -39,6 +39,18 @@ def test_folders_are_sent_file_by_file_without_what_programs_keep(folder: Path) 
     assert found.inputs == ("Snakefile", "data/deep/two.txt", "data/one.txt")
 
 
+def test_files_that_are_ignored_stay_here_unless_they_are_named(folder: Path) -> None:
+    (folder / ".gitignore").write_text("*.local\n/data/deep/\n")
+    (folder / ".reanaignore").write_text("one.*\n")
+    for name in ("data/a.local", "data/b.txt", "data/ä ö.local"):
+        (folder / name).write_text("")
+    found = declared.read(written(folder, inputs={"files": ["Snakefile"], "directories": ["data"]}))
+    assert found.inputs == ("Snakefile", "data/b.txt")
+    assert found.ignored == ("data/a.local", "data/deep/two.txt", "data/one.txt", "data/ä ö.local")
+    named = declared.read(written(folder, inputs={"files": ["data/a.local"]}))
+    assert named.inputs == ("data/a.local",)
+
+
 def test_inputs_belong_to_the_definition_only_where_the_workflow_lists_nothing(folder: Path) -> None:
     inputs = {"files": ["Snakefile"], "directories": ["data"]}
     assert "data/one.txt" in declared.read(written(folder, inputs=inputs)).definition
