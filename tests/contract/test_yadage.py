@@ -1,0 +1,212 @@
+"""Compiled workflows do what yadage itself does: the same jobs, parameters, files and published values."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from relance.languages import parameters, snakefile, yadage
+from relance.languages.support import patterns, rules
+from relance.languages.support.places import ROOT
+from relance.languages.support.planning import Planner, UnpublishedError
+
+MACHINE = Path(__file__).parents[1] / "machine"
+WORKFLOWS = Path(__file__).parents[1] / "analyses" / "yadage"
+NAMES = sorted(
+    path.stem for path in WORKFLOWS.glob("*.yml") if path.stem != "inner" and not path.stem.endswith(".input")
+)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What one engine made of a workflow; its folders are replaced by signs."""
+
+    jobs: Mapping[str, Any]
+    files: Mapping[str, str]
+
+
+def signed(value: Any, folders: Mapping[str, str]) -> Any:
+    """Return a value with an engine's folders replaced by signs; the longest first."""
+    if isinstance(value, dict):
+        return {key: signed(item, folders) for key, item in value.items()}
+    if isinstance(value, list):
+        return [signed(item, folders) for item in value]
+    if isinstance(value, str):
+        for folder, sign in folders.items():
+            value = value.replace(folder, sign)
+    return value
+
+
+def files(folder: Path, folders: Mapping[str, str]) -> dict[str, str]:
+    """Return the files that jobs wrote, by their paths."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        own = {"_packtivity", "_yadage", ".snakemake_timestamp"} & set(parts) or parts[0] == "init"
+        if path.is_file() and not own:
+            found["/".join(parts)] = signed(path.read_text("utf-8"), folders)
+    return found
+
+
+def compile_to(folder: Path, name: str, toplevel: Path = WORKFLOWS) -> None:
+    given = toplevel / f"{name}.input.yml"
+    values = parameters.gathered([given] if given.exists() else [], [])
+    snakefile.write(
+        snakefile.compiled(yadage.read(toplevel, f"{name}.yml").workflow, f"{name}.yml", values), folder
+    )
+    if (toplevel / "inputs" / name).is_dir():
+        shutil.copytree(toplevel / "inputs" / name, folder / "init")
+
+
+def settled(plan: Planner, folder: Path, ask: Any) -> Any:
+    """Return an answer of a plan whose workflow has run."""
+    while True:
+        try:
+            return ask()
+        except UnpublishedError as missing:
+            path = folder / "published" / f"{missing.scope.within(missing.stage)}.json"
+            plan.published[missing.scope.folder, missing.stage] = rules.load(path)
+
+
+def jobs(folder: Path) -> dict[str, Any]:
+    """Return what each job of a compiled workflow that has run was given and published."""
+    plan = rules.planner(folder, yaml.safe_load((folder / "config.yaml").read_text("utf-8")))
+    found = {}
+    for pattern in patterns.jobs(plan.workflow):
+        nodes = settled(plan, folder, lambda: list(plan.every(patterns.stages(pattern))))  # noqa: B023
+        for node in nodes:
+            if patterns.fits(pattern, node.name):
+                given = settled(plan, folder, lambda: plan.filled(node))  # noqa: B023
+                result = settled(plan, folder, lambda: plan.result(node))  # noqa: B023
+                found[node.name] = {"parameters": given, "result": result}
+    return found
+
+
+def run_snakemake(*folders: Path) -> list[int]:
+    command = [sys.executable, MACHINE / "snakemake_runs.py", *folders]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [int(line) for line in said.split()]
+
+
+def run_yadage(toplevel: Path, scratch: Path, *names: str) -> dict[str, Any]:
+    python = subprocess.run(
+        [MACHINE / "yadage.sh"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    command = [python, MACHINE / "yadage_runs.py", toplevel, scratch, *names]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return dict(json.loads(said.splitlines()[-1]))
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+    """What yadage makes of each workflow."""
+    scratch = tmp_path_factory.mktemp("yadage").resolve()
+    found = {}
+    for name, one in run_yadage(WORKFLOWS, scratch, *NAMES).items():
+        assert one.get("unapplied") == [], (name, one)
+        folders = {f"{scratch}/{name}/init": "@init", f"{scratch}/{name}": "@work"}
+        found[name] = Done(signed(one["jobs"], folders), files(scratch / name, folders))
+    return found
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+    """What Snakemake makes of each compiled workflow."""
+    scratch = tmp_path_factory.mktemp("compiled").resolve()
+    for name in NAMES:
+        compile_to(scratch / name, name)
+    statuses = run_snakemake(*(scratch / name for name in NAMES))
+    found = {}
+    for name, status in zip(NAMES, statuses, strict=True):
+        folder = scratch / name
+        assert status == 0, (folder / "snakemake.log").read_text("utf-8")
+        real = {f"{folder}/init": "@init", f"{folder}/workdir": "@work"}
+        signs = {f"{ROOT}/init": "@init", f"{ROOT}/workdir": "@work"}
+        found[name] = Done(signed(jobs(folder), signs), files(folder / "workdir", real))
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_job_is_given_and_publishes_what_it_is_in_yadage(
+    name: str, reference: dict[str, Done], compiled: dict[str, Done]
+) -> None:
+    assert compiled[name].jobs == reference[name].jobs
+    assert compiled[name].jobs
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_file_is_what_it_is_in_yadage(
+    name: str, reference: dict[str, Done], compiled: dict[str, Done]
+) -> None:
+    assert compiled[name].files == reference[name].files
+
+
+BROKEN = {
+    "dependency": (
+        "{name: b, dependencies: [typo], scheduler: {scheduler_type: singlestep-stage, "
+        "parameters: {text: hi, outputfile: '{workdir}/out.txt'}, step: {$ref: 's.yml'}}}",
+        "it waits for 'typo', which matches no job",
+    ),
+    "zip": (
+        "{name: b, scheduler: {scheduler_type: multistep-stage, parameters: {text: [1, 2], also: [1], "
+        "outputfile: '{workdir}/out.txt'}, scatter: {method: zip, parameters: [text, also]}, "
+        "step: {$ref: 's.yml'}}}",
+        "different lengths: 'text' 2, 'also' 1",
+    ),
+    "file": (
+        "{name: b, scheduler: {scheduler_type: singlestep-stage, parameters: {text: hi, outputfile: "
+        "'{workdir}/out.txt', unused: 1}, step: {$ref: 'missing.yml'}}}",
+        "workdir/b/out.txt is published and wasn't written",
+    ),
+    "placeholder": (
+        "{name: b, scheduler: {scheduler_type: singlestep-stage, parameters: {text: hi}, "
+        "step: {$ref: 's.yml'}}}",
+        "has the placeholder 'outputfile'",
+    ),
+}
+STEP = """process: {process_type: string-interpolated-cmd, cmd: '%s'}
+environment: {environment_type: localproc-env}
+publisher: {publisher_type: frompar-pub, outputmap: {out: outputfile}}
+"""
+
+
+def test_what_yadage_passes_over_in_silence_fails_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "s.yml").write_text(STEP % "echo {text} > {outputfile}")
+    (tmp_path / "missing.yml").write_text(STEP % "echo {text} {outputfile}")
+    for name, (stage, _) in BROKEN.items():
+        (tmp_path / f"{name}.yml").write_text(f"stages:\n- {stage}\n")
+        compile_to(tmp_path / name, name, tmp_path)
+    statuses = run_snakemake(*(tmp_path / name for name in BROKEN))
+    assert all(status != 0 for status in statuses)
+    for name, (_, reason) in BROKEN.items():
+        assert reason in (tmp_path / name / "snakemake.log").read_text("utf-8")
+
+
+def test_a_compiled_workflow_runs_as_any_analysis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELANCE_STORE", str(tmp_path / "store"))
+    source = [str(WORKFLOWS / "globbed.yml"), str(tmp_path / "one"), str(WORKFLOWS / "globbed.input.yml")]
+
+    def relance(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "relance", *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    relance("convert", *source, "--toplevel", str(WORKFLOWS), "-p", "words=[x]")
+    relance("run", str(tmp_path / "one"), "--cores", "2", "--keep", "all")
+    assert (tmp_path / "one/workdir/all-parts/all.txt").read_text() == "part of x\n"
+
+
+def test_files_given_at_run_time_are_inputs_of_the_jobs_that_name_them(tmp_path: Path) -> None:
+    compile_to(tmp_path / "a", "discover")
+    plan = rules.planner(tmp_path / "a", yaml.safe_load((tmp_path / "a/config.yaml").read_text()))
+    node = plan.node((("each", 0),))
+    assert plan.given(node) == ("init/data/one.txt",)
