@@ -310,6 +310,23 @@ def _gone(kind: RuntimeKind, folder: str) -> bool:
     )
 
 
+@pytest.mark.parametrize("kind", ENGINES)
+def test_a_run_that_was_started_but_is_not_needed_leaves_nothing(
+    bench: Callable[[str, RuntimeKind], Bench], kind: RuntimeKind
+) -> None:
+    toy = bench("toy", kind)
+    before = sorted(toy.analysis.rglob("*"))
+    with toy.engine.starting(RunRequest(toy.analysis)) as start:
+        name = start.call.name
+        assert start.child.process.poll() is None
+    assert sorted(toy.analysis.rglob("*")) == before
+    assert list(toy.engine.runs.iterdir()) == []
+    assert start.child.process.poll() is not None
+    if kind is not RuntimeKind.APPTAINER:
+        listed = say(kind.value, "ps", "--all", "--format", "{{.Names}}")
+        assert name not in listed.split()
+
+
 def test_a_failed_job_is_told_as_in_any_run(bench: Callable[[str, RuntimeKind], Bench]) -> None:
     toy = bench("toy", RuntimeKind.APPTAINER)
     snakefile = toy.analysis / "Snakefile"

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from relance.engines import (
     broker,
     environments,
     folders,
+    gates,
     leavings,
     outcome,
     process,
@@ -25,7 +27,9 @@ from relance.engines import (
 )
 from relance.engines.base import Capabilities, Watch
 from relance.engines.broker import Broker
+from relance.engines.gates import Gate
 from relance.engines.jobs import Rules
+from relance.engines.process import Child
 from relance.engines.progress import EventFile, Tracker
 from relance.engines.runtimes import Absence
 from relance.engines.sandbox import SEARCH_PATH, Enclosed, Mount, Sandbox, Unconfined
@@ -35,6 +39,7 @@ from relance.model import ImageRef, RunRequest, RunResult, Runtime, RuntimeKind
 
 _LARGEST_GRAPH = 1 << 28  # bytes
 _SOCKET = "broker"
+_LEAVING = 5.0  # seconds in which a container that isn't needed comes to its gate and ends
 
 MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What files that look like Snakemake's, but are not, can do to their reader."""
@@ -92,14 +97,31 @@ class IsolatedEngine:
             InputError: there is no Snakefile, or a path can't be mounted.
             AnalysisError: the events are not Snakemake's, so nothing can be told of the run.
         """
-        started = time.monotonic()
+        with self.starting(request) as start:
+            return start.run(watch)
+
+    @contextmanager
+    def starting(self, request: RunRequest) -> Iterator[Start]:
+        """Start Snakemake, which loads beside what the block does, and waits until `Start.run` is called.
+
+        Until then it reads nothing of the analysis. Without that call it is ended, and leaves nothing.
+
+        Raises:
+            InputError: there is no Snakefile, or a path can't be mounted.
+        """
         self._check(request.analysis)
         folder = folders.new(self.runs, str(request.analysis))
+        ran = False
         with folders.held(folder.path):
             try:
-                return self._run_in(folder, request, watch, started)
+                with self._start_in(folder, request) as start:
+                    try:
+                        yield start
+                    finally:
+                        ran = start.gate.opened
             finally:
-                for part in (folder.scratch, folder.programs, folder.made):
+                kept = (folder.scratch, folder.programs, folder.made) if ran else (folder.path,)
+                for part in kept:
                     shutil.rmtree(part, ignore_errors=True)
 
     def enclosed(
@@ -150,7 +172,33 @@ class IsolatedEngine:
             raise TimeoutError(f"Snakemake took longer than {timeout:.0f} s")
         return said
 
-    def _run_in(self, folder: RunFolder, request: RunRequest, watch: Watch, started: float) -> RunResult:
+    @contextmanager
+    def _start_in(self, folder: RunFolder, request: RunRequest) -> Iterator[Start]:
+        line = snakemake.command(request, self.runtime.kind, folder, enclosed=True, gated=True)
+        call = self._prepare(line, request, folder)
+        with (
+            self._broker(request, folder, call) as jobs,
+            gates.made(folder.gate) as gate,
+            process.started(
+                self.sandbox.command(call),
+                folder=self._start(request.analysis),
+                environment=sandbox.client_environment(self.outer),
+                console=folder.console,
+            ) as child,
+        ):
+            try:
+                yield Start(self, request, folder, call, jobs, gate, child)
+            finally:
+                if not gate.opened and self.sandbox.removal(call.name):
+                    # Rather than kill the client of a container that is being made. What is left nevertheless
+                    # the broker removes, since nobody tells it of an orderly end.
+                    gate.give_up()
+                    child.leave(_LEAVING)
+
+    def finish(self, start: Start, watch: Watch) -> RunResult:
+        """Open the gate and wait for the run's end; see `Start.run`."""
+        request, folder = start.request, start.folder
+        started = time.monotonic()
         tracker = Tracker()
         events = EventFile(folder.events)
         malformed: list[Exception] = []
@@ -165,28 +213,18 @@ class IsolatedEngine:
             except MALFORMED as error:
                 malformed.append(error)
 
-        line = snakemake.command(request, self.runtime.kind, folder, enclosed=True)
-        call = self._prepare(line, request, folder)
-        with self._broker(request, folder, call) as jobs:
+        def stop() -> Signals | None:
+            asked = Signals.SIGTERM if malformed else watch.stop()
+            if asked is not None:
+                start.jobs.end()
+            return asked
 
-            def stop() -> Signals | None:
-                asked = Signals.SIGTERM if malformed else watch.stop()
-                if asked is not None:
-                    jobs.end()
-                return asked
-
-            ending = process.run(
-                self.sandbox.command(call),
-                folder=self._start(request.analysis),
-                environment=sandbox.client_environment(self.outer),
-                console=folder.console,
-                beat=beat,
-                stop=stop,
-            )
-            jobs.wait()
+        start.gate.open()
+        ending = start.child.attend(beat, stop)
+        start.jobs.wait()
         cut_short = ending.stopped_by is not None or ending.killed
         if cut_short:
-            self._remove(call)
+            self._remove(start.call)
         removed = leavings.settle(request.analysis)
         leavings.taken(folder.made / folder.graph.name, folder.graph, _LARGEST_GRAPH)
         if malformed:
@@ -308,6 +346,27 @@ class IsolatedEngine:
             )
 
 
+@dataclass(frozen=True)
+class Start:
+    """A Snakemake that was started and waits at its gate."""
+
+    engine: IsolatedEngine
+    request: RunRequest
+    folder: RunFolder
+    call: Enclosed
+    jobs: Broker
+    gate: Gate
+    child: Child
+
+    def run(self, watch: Watch) -> RunResult:
+        """Let it run the workflow to its end; once.
+
+        Raises:
+            AnalysisError: the events are not Snakemake's, so nothing can be told of the run.
+        """
+        return self.engine.finish(self, watch)
+
+
 def answering(kind: RuntimeKind) -> Runtime | None:
     """Return an engine of this machine if it answers."""
     found = runtimes.find(kind, (), _supply_nothing)
@@ -340,11 +399,16 @@ def prepare(
     Raises:
         MissingPartError: there is no such runtime, or no sandbox.
     """
-    runtime, chosen = choose(images, wanted, trusted=trusted, say=say)
+    with ThreadPoolExecutor(1) as pool:
+        # Most often jobs run in what is tried first, so that Snakemake's sandbox can be tried beside it.
+        found = None if trusted else pool.submit(sandbox.find, wanted, answering, outer)
+        runtime, chosen = choose(images, wanted, trusted=trusted, say=say)
     if runtime.kind is RuntimeKind.PLAIN:
         for environment in locked:
             environments.make(environment, say)
-    box: Sandbox = Unconfined() if trusted else sandbox.find(runtime.kind, answering, outer)
+    box: Sandbox = found.result() if found else Unconfined()
+    if not trusted and box.kind not in {runtime.kind, RuntimeKind.PLAIN}:
+        box = sandbox.find(runtime.kind, answering, outer)
     return IsolatedEngine(runtime, box, chosen, runs, outer, outside, locked)
 
 

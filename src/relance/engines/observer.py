@@ -1,12 +1,15 @@
 """Starts Snakemake and notes what its Snakefile reads while it is parsed and while the graph is built.
 
-    python observer.py run|graph OUTFILE ARGUMENT…
+    python observer.py run|graph OUTFILE GATE ARGUMENT…
 
 It is run by path, in the place of `python -m snakemake`, and needs nothing but the standard library until
 Snakemake is there: hence no import of relance. OUTFILE gets the graph of jobs with what was noted:
 
     run    after the jobs have run, from the graph that the run itself used
     graph  at once, where the arguments ask for the reporter `relance`
+
+GATE is a pipe to wait at, once Snakemake is loaded and before anything of the analysis is read (`gates.py`),
+or `-` for none.
 
 Python tells every file that it opens (an audit hook); a library that opens files by other means, such as
 HDF5's, does not, nor does a program that the Snakefile starts: such programs are noted by their name.
@@ -26,6 +29,11 @@ _SYSTEM_FILES = frozenset(
 )
 _OWN_FOLDERS = frozenset((".snakemake", ".git", "__pycache__", ".envs"))
 _SNAKEMAKE_CACHE = "/snakemake/source-cache/"
+_LOADED = (
+    *("snakemake.cli", "snakemake.report.html_reporter", "snakemake.storage", "snakemake.profiles"),
+    *("smart_open", "snakemake_logger_plugin_relance"),
+)
+"""What Snakemake imports in any case once it runs, as far as this version has it."""
 
 
 class Observer:
@@ -218,18 +226,46 @@ def _attach(observer: Observer, outfile: str, *, only_graph: bool) -> None:
         Workflow.execute = _execute
 
 
-def main(mode: str, outfile: str, arguments: list[str]) -> None:
+def _wait(gate: str) -> None:
+    """Wait until the gate is opened; end if it never will be."""
+    # Not to open it, but to read from it waits; without a writer both are over at once.
+    end = os.open(gate, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(end, True)
+    opened = os.read(end, 1)
+    os.close(end)
+    if not opened:
+        os._exit(0)
+
+
+def main(mode: str, outfile: str, gate: str, arguments: list[str]) -> None:
     """Run Snakemake with `arguments`, as `python -m snakemake` would."""
     import runpy
+    import threading
+    from contextlib import suppress
+    from importlib import import_module
 
-    sys.path[0] = os.getcwd()  # not the folder of this file
+    del sys.path[0]  # the folder of this file; and that of the analysis isn't looked into before the gate
     sys.argv = [sys.argv[0], *arguments]
     observer = Observer()
     _attach(observer, outfile, only_graph=mode == "graph")
+    for name in _LOADED:
+        with suppress(ImportError):
+            import_module(name)
+    if gate != "-":
+        _wait(gate)
+    sys.path.insert(0, os.getcwd())
     _watch_environment(observer)
     sys.addaudithook(observer.hook)
-    runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
+    finally:
+        # Snakemake is done but leaves a timer, for which Python would wait up to a second before it ends.
+        for thread in threading.enumerate():
+            if isinstance(thread, threading.Timer):
+                maker = getattr(thread.function, "__module__", None) or ""
+                if maker.startswith("snakemake."):
+                    thread.cancel()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], os.path.abspath(sys.argv[2]), sys.argv[3:])
+    main(sys.argv[1], os.path.abspath(sys.argv[2]), sys.argv[3], sys.argv[4:])

@@ -69,8 +69,24 @@ def run(
     Ctrl-C in a terminal would, and no other signal of the terminal does. When this process is killed, the
     command is ended in the same way.
     """
+    with started(
+        command, folder=folder, environment=environment, console=console, patience=patience
+    ) as child:
+        return child.attend(beat, stop)
+
+
+@contextmanager
+def started(
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    console: Path,
+    patience: Patience = Patience(),
+) -> Iterator[Child]:
+    """Start a command as `run` does; if nobody has attended to its end when the block ends, it is killed."""
     with _watchdog(patience) as tell, console.open("ab") as output:
-        child = subprocess.Popen(
+        process = subprocess.Popen(
             command,
             cwd=folder,
             env=dict(environment),
@@ -79,13 +95,34 @@ def run(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        tell(str(child.pid))
-        asked, last_word = _attend(child, beat, stop, patience)
-        tell("the end")
-    if asked is not None:
-        _signal_group(child.pid, signal.SIGTERM)  # whatever a job left behind
-    beat()
-    return Ending(child.returncode, asked, last_word is signal.SIGKILL)
+        tell(str(process.pid))
+        try:
+            yield Child(process, patience)
+        finally:
+            if process.poll() is None:
+                _signal_group(process.pid, signal.SIGKILL)
+                process.wait()
+            tell("the end")
+
+
+@dataclass(frozen=True)
+class Child:
+    """A command that was started."""
+
+    process: subprocess.Popen[bytes]
+    patience: Patience
+
+    def attend(self, beat: Callable[[], None], stop: Callable[[], signal.Signals | None]) -> Ending:
+        """Wait for its end; `beat` and `stop` are as in `run`."""
+        asked, last_word = _attend(self.process, beat, stop, self.patience)
+        if asked is not None:
+            _signal_group(self.process.pid, signal.SIGTERM)  # whatever a job left behind
+        beat()
+        return Ending(self.process.returncode, asked, last_word is signal.SIGKILL)
+
+    def leave(self, seconds: float) -> None:
+        """Give it some time to end by itself."""
+        _wait(self.process, seconds)
 
 
 def _attend(

@@ -61,6 +61,11 @@ class RunFolder:
         return self.path / "bin"
 
     @property
+    def gate(self) -> Path:
+        """Where Snakemake waits until it may begin; see `gates.py`."""
+        return self.programs / "gate"
+
+    @property
     def scratch(self) -> Path:
         """Home and temporary folder of the jobs."""
         return self.path / "scratch"
@@ -89,17 +94,28 @@ def write_settings(request: RunRequest, folder: RunFolder) -> None:
         folder.settings.write_text(json.dumps(request.settings, indent=1) + "\n", encoding="utf-8")
 
 
-def observed(mode: Literal["run", "graph"], outfile: Path, arguments: Iterable[str]) -> list[str]:
-    """Return the command that starts Snakemake with `arguments` and writes its graph; see `observer.py`."""
-    return [sys.executable, str(_OBSERVER), mode, str(outfile), *arguments]
+def observed(
+    mode: Literal["run", "graph"], outfile: Path, arguments: Iterable[str], gate: Path | None = None
+) -> list[str]:
+    """Return the command that starts Snakemake with `arguments` and writes its graph; see `observer.py`.
+
+    It waits at `gate`, if there is one; see `gates.py`.
+    """
+    return [sys.executable, str(_OBSERVER), mode, str(outfile), str(gate or "-"), *arguments]
 
 
 def command(
-    request: RunRequest, runtime: RuntimeKind, folder: RunFolder, *, enclosed: bool = False
+    request: RunRequest,
+    runtime: RuntimeKind,
+    folder: RunFolder,
+    *,
+    enclosed: bool = False,
+    gated: bool = False,
 ) -> list[str]:
-    """Return Snakemake's command line for a request; see `arguments`."""
+    """Return Snakemake's command line for a request; see `arguments`. `gated`: it waits at the run's gate."""
     graph = folder.made / folder.graph.name if enclosed else folder.graph
-    return observed("run", graph, arguments(request, runtime, folder, enclosed=enclosed))
+    gate = folder.gate if gated else None
+    return observed("run", graph, arguments(request, runtime, folder, enclosed=enclosed), gate)
 
 
 def arguments(

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -131,18 +131,21 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
         if former is not None and former["status"] == "ok":
             return _again(request, checked, folder, former, effects.say)
         record.begin(folder, beginning)
-        try:
-            work = _work(request, checked, folder / _WORK, effects.say)
-            bench = _bench(request, checked, work, effects.say)
-            settled = reuse.settle(bench, restoring=request.reuse)
-        except RelanceError:
-            if former is None:  # nothing ran: leave nothing either
-                shutil.rmtree(folder / _WORK, ignore_errors=True)
-                (folder / record.NAME).unlink(missing_ok=True)
-            raise
-        plots.prepare()
-        with effects.watching() as watch:
-            rerun = execution.run(work, bench.settings, watch, bench.engine)
+        with ExitStack() as started:
+            try:
+                work = _work(request, checked, folder / _WORK, effects.say)
+                bench = _bench(request, checked, work, effects.say)
+                start = started.enter_context(execution.starting(work, bench.settings, bench.engine))
+                settled = reuse.settle(bench, restoring=request.reuse)
+            except RelanceError:
+                if former is None:  # nothing ran: leave nothing either
+                    started.close()
+                    shutil.rmtree(folder / _WORK, ignore_errors=True)
+                    (folder / record.NAME).unlink(missing_ok=True)
+                raise
+            plots.prepare()
+            with effects.watching() as watch:
+                rerun = execution.run(work, bench.settings, watch, bench.engine, start)
         if rerun.record is not None:
             reuse.remember(rerun.record, bench, settled)
         if rerun.result.status is not RunStatus.OK:

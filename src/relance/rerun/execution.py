@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from relance.engines import environments, isolated, leavings, snakemake
 from relance.engines.base import Watch
-from relance.engines.isolated import MALFORMED, IsolatedEngine
+from relance.engines.isolated import MALFORMED, IsolatedEngine, Start
 from relance.engines.snakemake import RunFolder
 from relance.errors import InputError
 from relance.model import UNKNOWN, RunRecord, RunRequest, RunResult, RunStatus, RuntimeKind
@@ -127,10 +128,24 @@ def graph(work: Work, settings: Settings, by: IsolatedEngine | None = None) -> G
     return found
 
 
-def run(work: Work, settings: Settings, watch: Watch, by: IsolatedEngine | None = None) -> Rerun:
+@contextmanager
+def starting(work: Work, settings: Settings, by: IsolatedEngine) -> Iterator[Start]:
+    """Start the Snakemake of `run`; it loads beside what the block does, and waits until `run` is called."""
+    with by.starting(_request(work, settings)) as start:
+        yield start
+
+
+def run(
+    work: Work,
+    settings: Settings,
+    watch: Watch,
+    by: IsolatedEngine | None = None,
+    start: Start | None = None,
+) -> Rerun:
     """Run the workflow to its end and record it.
 
-    What `steps.restore` put into the folder before is up to date for Snakemake and isn't run.
+    What `steps.restore` put into the folder before is up to date for Snakemake and isn't run. `start` is a
+    Snakemake of `starting` with the same settings, if there is one.
 
     Raises:
         MissingPartError: there is no sandbox on this machine, or no runtime for the jobs.
@@ -138,7 +153,7 @@ def run(work: Work, settings: Settings, watch: Watch, by: IsolatedEngine | None 
         AnalysisError: what the run left can't be read, as only a hostile one does it.
     """
     runner = by or engine(work, settings)
-    result = runner.run(_request(work, settings), watch)
+    result = start.run(watch) if start else runner.run(_request(work, settings), watch)
     if result.status not in {RunStatus.OK, RunStatus.FAILED}:
         return Rerun(result, None, None)
     folder = RunFolder(result.record)

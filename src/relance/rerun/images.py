@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from relance.errors import RelanceError
 from relance.model import UNKNOWN, Digest, ImageRecord, ImageRef, RuntimeKind
 from relance.store import builders, images, loading, squashfs
 from relance.store.atomic import write_text
+from relance.store.hashing import Hasher
 from relance.store.images import LocalImage
 from relance.store.layout import MANIFEST_TYPE, Descriptor
 from relance.store.normalise import Image
@@ -59,13 +61,21 @@ class Images:
         known = _read(noted)
         if known is not None:
             path = self.store.runtime / f"{known.removeprefix('sha256:')}.sqsh"
-            if path.is_file() and digest.of_file(path) == known:
+            if path.is_file() and self._digest(path) == known:
                 return path
         self.say(f"making the runtime image {short(image)} (once)")
         made = squashfs.build(self.store.layout, self._image(image), self.store.runtime)
         noted.parent.mkdir(parents=True, exist_ok=True)
         write_text(noted, f"{made.digest}\n")
         return made.path
+
+    def _digest(self, path: Path) -> Digest:
+        """Return the digest of a runtime image; the store remembers it for as long as nobody writes there."""
+        hasher = Hasher(self.store.runtime.parent / "digests.json")
+        found = hasher.files([path])[path]
+        with suppress(OSError):  # a store of others: nothing can be remembered
+            hasher.remember()
+        return found
 
     def _load(self, image: CapsuleImage, kind: RuntimeKind) -> None:
         engine = next(one for one in builders.loading_engines() if one.name == kind.value)
