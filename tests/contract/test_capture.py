@@ -344,7 +344,7 @@ def test_a_capture_killed_at_any_moment_loses_nothing_and_goes_on(
     expected = captured(folder, Store(Path(shutil.copytree(store.folder, tmp_path / "whole"))))["digest"]
     takes = time.monotonic() - started
     moments = random.Random(1)
-    for _ in range(15):
+    for _ in range(20):
         process = subprocess.Popen(**command(folder, shared, "capture"))
         try:
             process.wait(moments.uniform(0.3, 1.0) * takes)

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from tests.contract.conftest import ANALYSES
 import relance
 from relance import schema
 from relance.capsule import reading
-from relance.store import images
+from relance.store import fsck, images
 from relance.store.images import LocalImage
 from relance.store.store import Store
 
@@ -317,6 +319,23 @@ def test_the_same_command_goes_on_where_a_recast_was_ended(
     machine.well(*arguments)
     record = json.loads((machine.folder / name / "recast.json").read_text())
     assert (record["status"], len(ran(record))) == ("ok", 4)
+
+
+def test_a_recast_killed_at_any_moment_leaves_a_sound_store_and_goes_on(
+    machine: Machine, recast_heavy: dict[str, object]
+) -> None:
+    arguments = ("recast", "recastable", "--set", "signal.mass=900", "-o", "killed", *ALWAYS)
+    moments = random.Random(3)
+    for _ in range(8):
+        with machine.start(*arguments) as running:
+            with suppress(subprocess.TimeoutExpired):
+                running.communicate(timeout=moments.uniform(0.5, 6))
+            running.kill()
+        assert fsck.check(machine.store).damages == ()
+    machine.well(*arguments)
+    found = products(machine.folder / "killed/work/analysis")
+    assert RESULT in found
+    assert found.items() <= products(machine.folder / "heavier/work/analysis").items()
 
 
 def test_python_calls_the_same_functions(machine: Machine, recast_heavy: dict[str, object]) -> None:
