@@ -757,7 +757,7 @@ def progress(run: Run) -> dict:
     counts = {
         name: {"total": states.count(name), "job_ids": []} for name in ("running", "finished", "failed")
     }
-    return {"total": {"total": int(total[0]) if total else 0, "job_ids": []}, **counts}
+    return {"total": {"total": int(total[-1]) if total else 0, "job_ids": []}, **counts}
 
 
 def text(path: Path) -> str:
