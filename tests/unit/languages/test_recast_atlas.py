@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from relance.errors import InputError
+from relance.languages import recast_atlas
+from relance.specification.model import ParameterType
+
+ENTRY = """name: group/analysis
+metadata: {author: Somebody, short_description: A search}
+spec: {workflow: workflow.yml, toplevel: specs}
+example_inputs:
+  default:
+    initdata: {did: 404958, xsec_in_pb: 0.00122, files: [a, b], signal file: x.root}
+    dataopts: {initdir: inputs}
+  newsignal:
+    initdata: {did: 404951, xsec_in_pb: 0.001735}
+results:
+- {name: CLs 95%, relpath: fit/limit.json, load_yaml: true}
+tests:
+- {name: one, spec: 'steps.yml#/one', parameters: {a: 1}}
+"""
+
+
+def read(folder: Path, text: str = ENTRY) -> recast_atlas.Entry:
+    (folder / "recast.yml").write_text(text)
+    return recast_atlas.read(folder / "recast.yml")
+
+
+def test_an_entry_is_read_with_its_cases_tests_and_results(tmp_path: Path) -> None:
+    entry = read(tmp_path)
+    assert (entry.name, entry.title, entry.author) == ("group/analysis", "A search", "Somebody")
+    assert entry.toplevel == tmp_path / "specs"
+    assert entry.examples["default"].inputs == "inputs"
+    assert entry.examples["newsignal"].parameters["did"] == 404951
+    assert entry.tests[0].step == "steps.yml#/one"
+
+
+def test_parameters_and_results_become_an_interface_and_examples_become_cases(tmp_path: Path) -> None:
+    entry = read(tmp_path)
+    interface = recast_atlas.interface(entry)
+    assert set(interface.parameters) == {"did", "xsec-in-pb", "signal-file"}
+    assert interface.parameters["xsec-in-pb"].type is ParameterType.NUMBER
+    assert interface.parameters["xsec-in-pb"].key == "parameters.xsec_in_pb"
+    assert interface.results["cls-95"].file == "workdir/fit/limit.json"
+    assert recast_atlas.cases(entry)["newsignal"].parameters == {"did": 404951, "xsec-in-pb": 0.001735}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "toplevel: specs",
+            "toplevel: 'github:a/b@master'",
+            "recast.yml:3: the workflow isn't on this machine",
+        ),
+        ("toplevel: specs", "toplevel: ../..", "recast.yml:3: the toplevel lies outside"),
+        ("relpath: fit/limit.json", "relpath: ../x", "recast.yml:11: a result lies outside"),
+        ("results:", "result:", "recast.yml:10: a catalogue entry has the key 'result'"),
+        ("initdata: {did: 404951", "initdat: {did: 404951", "recast.yml:9: an example has the key"),
+    ],
+)
+def test_what_can_not_be_used_is_refused_by_line(old: str, new: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        read(tmp_path, ENTRY.replace(old, new))
+    assert message in str(error.value)
