@@ -333,6 +333,22 @@ def test_no_redirect_takes_the_token_to_another_host(tmp_path: Path, connect: Ca
         assert TOKEN not in str(error.value)
 
 
+@pytest.mark.parametrize("target", ["http://[", "", "//evil.example", "file:///etc/passwd"])
+def test_a_redirect_to_nowhere_is_told(newest: Standin, connect: Callable[..., Client], target: str) -> None:
+    newest.fault(Fault("GET", "/status$", "redirect", status=302, value=target))
+    with pytest.raises(UnreachableError, match="redirect"):
+        connect(newest).state("any.1")
+
+
+def test_an_answer_that_was_cut_off_is_asked_for_again(
+    server: Standin, connect: Callable[..., Client], folder: Path
+) -> None:
+    client = connect(server)
+    workflow = begun(client, folder)
+    server.fault(Fault("GET", "/status$", "cut", times=2))
+    assert client.state(workflow.id).workflow == workflow
+
+
 def test_a_redirect_on_the_same_host_is_followed_with_the_token(
     server: Standin, connect: Callable[..., Client], folder: Path
 ) -> None:
@@ -378,11 +394,12 @@ def test_a_slow_answer_is_asked_for_again(
     assert client.state(workflow.id).status is Status.CREATED
 
 
+@pytest.mark.parametrize("how", ["drop after", "cut"])
 def test_a_run_whose_making_was_not_answered_is_not_made_twice(
-    server: Standin, connect: Callable[..., Client], folder: Path
+    server: Standin, connect: Callable[..., Client], folder: Path, how: str
 ) -> None:
     client = connect(server)
-    server.fault(Fault("POST", "/api/workflows$", "drop after"))
+    server.fault(Fault("POST", "/api/workflows$", how))
     with pytest.raises(UnreachableError, match="relance reana list"):
         begun(client, folder)
     assert len(server.runs) == 1
@@ -486,6 +503,7 @@ def test_tls_is_verified_and_an_authority_can_be_given(
         "https://reana.example.org?access_token=x",
         "reana.example.org",
         "ftp://reana.example.org",
+        "https://[",
         "",
     ],
 )

@@ -57,16 +57,14 @@ class Client:
             files={_BUNDLE: ("validation-bundle.zip", bundle, "application/zip")},
         ).prepare()
         data = prepared.body if isinstance(prepared.body, bytes) else b""
-        answer = self.session.send(
+        said = self.session.read(
             "POST",
             "/api/workflows",
             (201,),
             query={"workflow_name": name},
-            headers={"Content-Type": prepared.headers["Content-Type"]},
-            body=lambda: data,
+            form=(prepared.headers["Content-Type"], data),
             repeatable=False,
         )
-        said = self.session.parsed(answer)
         warned = said.get("validation_warnings") if isinstance(said, dict) else None
         warnings = [item if isinstance(item, str) else json.dumps(item) for item in warned or ()]
         return answers.workflow(said, self.session.broken), tuple(map(self.session.cleaned, warnings))
@@ -134,10 +132,7 @@ class Client:
 
     def logs(self, workflow: str, steps: Collection[str] = ()) -> Logs:
         """Return what the engine and the jobs said so far; of these steps only, if any are given."""
-        query = {"size": str(_PAGE)}
-        said = self.session.read(
-            "GET", _at(workflow, "logs"), query=query, content=list(steps) if steps else None
-        )
+        said = self.session.read("GET", _at(workflow, "logs"), content=list(steps) if steps else None)
         return answers.logs(said, self.session.broken)
 
     def specification(self, workflow: str) -> Mapping[str, Any]:

@@ -70,7 +70,10 @@ def address(text: str) -> str:
     Raises:
         InputError: it is none, holds a login, or would send the token without TLS to another machine.
     """
-    parts = urlsplit(text.strip().rstrip("/"))
+    try:
+        parts = urlsplit(text.strip().rstrip("/"))
+    except ValueError:
+        parts = urlsplit("")
     secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.netloc))
     found = ""
     if parts.username is not None or parts.password is not None:
@@ -147,6 +150,9 @@ class Session:
                     raise self.broken(type(error).__name__) from None
                 self._access.pause(min(2.0 ** (trial - 1), LONGEST_PAUSE))
                 continue
+            except ValueError:
+                # requests looks at redirects even where it doesn't follow them.
+                raise self.broken("a redirect to what is no address") from None
             self._reached = True
             if answer.status_code in wanted:
                 return answer
@@ -165,33 +171,32 @@ class Session:
         *,
         query: Mapping[str, str] | None = None,
         content: object = None,
+        form: tuple[str, bytes] | None = None,
         repeatable: bool = True,
     ) -> Any:
-        """Return the JSON of an answer; `content` is sent as JSON.
+        """Return the JSON of an answer; `content` is sent as JSON, or `form` as it is, with its type.
 
         Raises:
             RefusedError: the server won't.
             UnreachableError: no answer, or none that is JSON of a sane size.
         """
-        headers = {} if content is None else {"Content-Type": "application/json"}
-        data = b"" if content is None else json.dumps(content).encode()
+        kind, data = form or ("", b"")
+        if content is not None:
+            kind, data = "application/json", json.dumps(content).encode()
+        headers = {"Content-Type": kind} if kind else {}
         for trial in range(1, _TRIES + 1):
             answer = self.send(
                 method, path, wanted, query=query, headers=headers, body=lambda: data, repeatable=repeatable
             )
             try:
-                return self.parsed(answer)
+                return self._parsed(answer)
             except BREAKS as error:
                 if trial == _TRIES or not repeatable:
                     raise self.broken(type(error).__name__) from None
         raise self.broken("no answer")
 
-    def parsed(self, answer: requests.Response) -> Any:
-        """Return the JSON of an answer, which is closed.
-
-        Raises:
-            UnreachableError: it isn't JSON, or too much.
-        """
+    def _parsed(self, answer: requests.Response) -> Any:
+        """Return the JSON of an answer, which is closed; what `BREAKS` names is raised if it is cut off."""
         expected = answer.headers.get("Content-Length", "")
         data = limited(answer, LARGEST_ANSWER)
         if len(data) > LARGEST_ANSWER:
@@ -243,7 +248,10 @@ class Session:
 
     def _following(self, url: str, target: str) -> str:
         """Return where a server sends us: never elsewhere, since the token would be sent along."""
-        joined = urlsplit(urljoin(url, target))
+        try:
+            joined = urlsplit(urljoin(url, target))
+        except ValueError:
+            raise self.broken("a redirect to what is no address") from None
         if not target or origin(urlunsplit(joined)) != origin(self.server):
             raise self.broken(f"a redirect to {joined.hostname!r}, which is not followed")
         pairs = [(key, value) for key, value in parse_qsl(joined.query) if key != _TOKEN]
