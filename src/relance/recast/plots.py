@@ -46,15 +46,22 @@ def limits(results: Results) -> tuple[Limit, ...]:
     return tuple(found)
 
 
-def prepare() -> None:
-    """Begin to load what drawing needs beside other work: it takes longer than to draw."""
-    Thread(target=_load, daemon=True).start()
+def prepare(old: Results | None) -> Thread:
+    """Begin to load what drawing needs, beside other work: it takes longer than to draw.
+
+    What is known already is drawn once for nothing, for the first drawing takes twice as long. Wait for the
+    thread before `draw`: matplotlib is for one at a time.
+    """
+    thread = Thread(target=_load, args=(old or {},), daemon=True)
+    thread.start()
+    return thread
 
 
-def _load() -> None:
-    with suppress(ImportError):
+def _load(old: Results) -> None:
+    with suppress(Exception):  # what is wrong the drawing that counts will tell
         for name in _LOADED:
             import_module(name)
+        draw(old, old)
 
 
 def draw(old: Results | None, new: Results) -> Mapping[str, bytes]:

@@ -143,7 +143,7 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
                     shutil.rmtree(folder / _WORK, ignore_errors=True)
                     (folder / record.NAME).unlink(missing_ok=True)
                 raise
-            plots.prepare()
+            drawing = plots.prepare(_captured(request, lambda _: None))
             with effects.watching() as watch:
                 rerun = execution.run(work, bench.settings, watch, bench.engine, start)
         if rerun.record is not None:
@@ -160,6 +160,7 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
             with effects.watching() as watch:
                 audited = auditing.audit(_bench(request, checked, fresh, effects.say), chosen, watch)
             shutil.rmtree(again, ignore_errors=True)
+        drawing.join()
         done = _compared(request, checked, work, effects.say)
         done = replace(
             done,
@@ -339,11 +340,7 @@ def _compared(request: Request, checked: Checked, work: Work, say: Callable[[str
     # What was asked for: what the workflow itself says of its configuration need not be true.
     configuration = merged(captured.configuration(request.capsule), _values(checked, work))
     found = reading.read(specification, work.analysis, configuration)
-    known: Results | None = None
-    try:
-        known = captured.read(request.store.layout, request.capsule)
-    except InputError as error:
-        say(f"there is nothing to compare with: {error}")
+    known = _captured(request, say)
     case = specification.validation.get(checked.case or "")
     write_text(folder / TABLE, comparison.text(comparison.rows(known, found)) + "\n")
     return Recast(
@@ -360,6 +357,14 @@ def _compared(request: Request, checked: Checked, work: Work, say: Callable[[str
         validation=judged(found, case) if case else (),
         plots=_draw(folder, known, found, say),
     )
+
+
+def _captured(request: Request, say: Callable[[str], None]) -> Results | None:
+    try:
+        return captured.read(request.store.layout, request.capsule)
+    except InputError as error:
+        say(f"there is nothing to compare with: {error}")
+        return None
 
 
 def _draw(

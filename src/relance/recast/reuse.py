@@ -7,11 +7,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from relance.capsule.model import Capsule
+from relance.capsule.model import Capsule, Role
 from relance.engines.isolated import IsolatedEngine
 from relance.errors import InputError
 from relance.model import UNKNOWN, Digest, JobRecord, RunRecord, RuntimeKind
 from relance.recast.known import Layered, known
+from relance.recording import ahead
 from relance.recording.build import Effects
 from relance.recording.sources import Graph
 from relance.rerun import execution
@@ -99,6 +100,7 @@ def settle(
         own = known(work.capsule, found.context)
         return replace(found, known=own if bench.steps is work.store else Layered(own, work.store))
 
+    ahead.look_through(work.analysis / file.path for file in work.capsule.files if file.role is Role.SOURCE)
     settled = steps_settle.settle(
         read,
         Folders(work.analysis, execution.reading(work), work.lies),

@@ -112,13 +112,12 @@ class _Reader:
         self._evaluating: set[str] = set()
 
     def read(self, tree: ast.Module) -> None:
+        nodes = list(ast.walk(tree))
         names = Counter(
-            node.id
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         )
-        names.update(node.arg for node in ast.walk(tree) if isinstance(node, ast.arg))
-        for node in ast.walk(tree):
+        names.update(node.arg for node in nodes if isinstance(node, ast.arg))
+        for node in nodes:
             target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
             target = node.target if isinstance(node, ast.AnnAssign) else target
             if isinstance(target, ast.Name) and names[target.id] == 1 and node.value:  # type: ignore[attr-defined]

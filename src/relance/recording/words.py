@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import lru_cache
 
 _COMMAND = re.compile(
     r"\s*(?:\w+=\S*\s+)*(?:\S*/)?(?:python|pypy|(?:ba|z|k|c|da)?sh\b|source\b|\.\s|exec\b|env\b|time\b|nice\b|cd\b|cat\b"
@@ -23,6 +24,7 @@ _MAKE = re.compile(r"(?:^|[\s;&|])(?:make|gmake)(?:\s|$)")
 _SOURCED = re.compile(r"(?:^|[;&|\n])\s*\.\s+(?=\S)")  # `. file`: here the dot is no folder
 
 
+@lru_cache(maxsize=4096)  # a run is looked at before and after it
 def words(text: str) -> tuple[str, ...]:
     """Return every word of a text that may be a path, once each, in their order."""
     text = _PARAMETER.sub(r"$\1", text)
