@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from relance.drafting import graph
 from relance.drafting.graph import Job
-from relance.engines.reana import declared
+from relance.engines.reana import declared, parameters
 from relance.engines.reana.declared import Declared, Language
 from relance.errors import InputError
 from relance.model import UNKNOWN
@@ -22,9 +22,6 @@ from relance.specification.model import Interface
 
 if TYPE_CHECKING:
     from relance.capsule.model import Capsule
-
-_LEGACY_FILE = "input"
-"""Among parameters, REANA takes this one for the path of a file of parameters."""
 
 _LARGE = 1 << 22  # bytes; a workflow's own files are smaller
 
@@ -94,16 +91,16 @@ def _of_folder(folder: Path, environment: Mapping[str, str]) -> Source:
     ]
     interface = reading.load(specifications[0]).interface if len(specifications) == 1 else None
 
-    def jobs(parameters: Mapping[str, Any]) -> tuple[Job, ...]:
+    def jobs(given: Mapping[str, Any]) -> tuple[Job, ...]:
         if found.language is not Language.SNAKEMAKE or found.file is None:
             return ()
-        given = {key: value for key, value in found.parameters.items() if key != _LEGACY_FILE}
+        whole = parameters.configuration(found, given)
         with tempfile.TemporaryDirectory(prefix="relance-") as scratch:
             # Only what is sent is there: an include that reana.yaml forgets is missed here, too.
             place = Path(scratch) / "analysis"
             _stage(found, place)
             configuration = Path(scratch) / "parameters.json"
-            configuration.write_text(json.dumps({**given, **parameters}), encoding="utf-8")
+            configuration.write_text(json.dumps(whole), encoding="utf-8")
             return graph.read(place, place / found.file, configuration, environment).jobs
 
     return Source(found, interface, folder.name, jobs)

@@ -124,6 +124,9 @@ def test_a_run_can_be_made_filled_listed_and_deleted(
     )
     assert client.specification("serial.1")["workflow"]["type"] == "serial"
     assert [state.workflow.name for state in client.workflows()] == ["serial.1"]
+    assert client.parameters(workflow.id) == {}
+    client.remove_files(workflow.id, "data/1*.bin")
+    assert len(client.files(workflow.id)) == len(files) - 3
     client.prune(workflow.id)
     assert client.files(workflow.id) == ()
     client.delete(workflow.id)

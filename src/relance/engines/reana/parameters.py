@@ -13,6 +13,9 @@ from relance.errors import InputError
 from relance.specification import values
 from relance.specification.model import Interface
 
+_LEGACY_FILE = "input"
+"""Among the parameters of a Snakemake workflow, the path of a file of more of them."""
+
 _KINDS = {
     bool: "true or false",
     int: "a whole number",
@@ -43,13 +46,29 @@ def typed(declared: Declared, given: Mapping[str, str], interface: Interface | N
             if name not in declared.parameters:
                 raise _unknown(declared, name, ())
     # Servers replace what stands under a key of reana.yaml as a whole.
-    return {name: _merged(declared.parameters.get(name), value) for name, value in found.items()}
+    return {name: merged(declared.parameters.get(name), value) for name, value in found.items()}
 
 
-def _merged(below: Any, above: Any) -> Any:
+def configuration(declared: Declared, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration that a Snakemake workflow is run with, as servers put it together.
+
+    Raises:
+        InputError: the file of parameters that reana.yaml names can't be read.
+    """
+    own = dict(declared.parameters)
+    legacy = own.pop(_LEGACY_FILE, None)
+    section = declared.content["workflow"].get("parameters")
+    file = section.get("file") if isinstance(section, dict) else legacy
+    read = document.read(declared.folder / file).value if isinstance(file, str) else {}
+    found: dict[str, Any] = merged(merged(read if isinstance(read, dict) else {}, own), dict(given))
+    return found
+
+
+def merged(below: Any, above: Any) -> Any:
+    """Return two mappings as one, in which the second counts more, at every depth."""
     if not isinstance(below, dict) or not isinstance(above, dict):
         return above
-    return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}
+    return {**below, **{key: merged(below.get(key), value) for key, value in above.items()}}
 
 
 def _typed(declared: Declared, name: str, text: str, known: Mapping[str, object]) -> Any:
