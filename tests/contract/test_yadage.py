@@ -1,6 +1,7 @@
 """Compiled workflows do what yadage itself does: the same jobs, parameters, files and published values."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -210,3 +211,72 @@ def test_files_given_at_run_time_are_inputs_of_the_jobs_that_name_them(tmp_path:
     plan = rules.planner(tmp_path / "a", yaml.safe_load((tmp_path / "a/config.yaml").read_text()))
     node = plan.node((("each", 0),))
     assert plan.given(node) == ("init/data/one.txt",)
+
+
+def test_an_error_names_file_and_line_and_leaves_nothing(tmp_path: Path) -> None:
+    text = (WORKFLOWS / "cartesian.yml").read_text("utf-8").replace("method: cartesian", "method: random")
+    (tmp_path / "w.yml").write_text(text)
+    command = [sys.executable, "-m", "relance", "convert", "w.yml", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "w.yml:10: a way to scatter isn't supported: found 'random'" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["w.yml"]
+
+
+def test_an_entry_of_recast_atlas_is_compiled_with_the_example_that_is_asked_for(tmp_path: Path) -> None:
+    shutil.copytree(WORKFLOWS, tmp_path / "specs")
+    (tmp_path / "recast.yml").write_text(
+        "name: a/b\nspec: {workflow: chain.yml}\nexample_inputs:\n"
+        "  default: {initdata: {text: first}}\n  other: {initdata: {text: second}}\n"
+    )
+    command = [sys.executable, "-m", "relance", "convert", "recast.yml", "out", "--example", "other"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert yaml.safe_load((tmp_path / "out/config.yaml").read_text())["parameters"] == {"text": "second"}
+
+
+CONTAINED = """stages:
+- name: one
+  scheduler:
+    scheduler_type: singlestep-stage
+    parameters: {out: '{workdir}/out.txt', several: [1, 2]}
+    step:
+      process:
+        process_type: interpolated-script-cmd
+        interpreter: bash
+        script: |
+          echo "$WHERE {several} '$UNSET'" > {out}
+          cat /tmp/relance-par.json >> {out}
+      environment:
+        environment_type: docker-encapsulated
+        image: mine/tool
+        imagetag: "1"
+        envscript: /etc/setup.sh
+        par_mounts: [{mountpath: /tmp/relance-par.json, jqscript: '.several'}]
+      publisher: {publisher_type: interpolated-pub, publish: '{out}'}
+"""
+
+
+@pytest.mark.container
+def test_a_step_runs_in_its_container_with_its_set_up_script_and_mounts(
+    tmp_path: Path, root_filesystem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(root_filesystem, root, symlinks=True)
+    shutil.copy(str(shutil.which("mkdir")), root / "usr/bin/mkdir")
+    for library in re.findall(r"/\S+", subprocess.check_output(["ldd", root / "usr/bin/mkdir"], text=True)):
+        if not (root / library[1:]).exists():
+            (root / library[1:]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, root / library[1:])
+    # Fails under `set -u` and `set -e`, as set-up scripts of experiments do.
+    (root / "etc/setup.sh").write_text("export WHERE=$UNDEFINED/image\nfalse\ntrue\n")
+    subprocess.run(["apptainer", "build", tmp_path / "tool.sif", root], check=True, capture_output=True)
+    monkeypatch.setenv("RELANCE_STORE", str(tmp_path / "store"))
+    (tmp_path / "w.yml").write_text(CONTAINED)
+    command = [sys.executable, "-m", "relance"]
+    subprocess.run([*command, "convert", "w.yml", "out"], cwd=tmp_path, check=True, capture_output=True)
+    config = tmp_path / "out/config.yaml"
+    config.write_text(yaml.safe_dump({"images": {"docker://mine/tool:1": str(tmp_path / "tool.sif")}}))
+    ran = [*command, "run", "out", "--runtime", "apptainer"]
+    done = subprocess.run(ran, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/workdir/one/out.txt").read_text() == "/image 1 2 ''\n[1,2]"

@@ -41,8 +41,8 @@ RULES = Rules(Path.cwd(), config, checkpoints)
 # Paths in commands begin with a sign for the folder, so that no job depends on where that is.
 _BEGIN = r"""
 set -euo pipefail
-here=$PWD; sign=/@work@
-mkdir -p {output} {params.place:q} "$(dirname {log})"
+here=$PWD; sign=/@work@; log={log}
+mkdir -p {output} {params.place:q} "${{log%/*}}"
 text={params.command:q}
 text=${{text//"$sign"/"$here"}}
 """
@@ -52,9 +52,8 @@ _SCRIPT = """script={params.script:q}
 printf '%s' "${{script//"$sign"/"$here"}}" | (cd {params.place:q} && exec sh -c "$text") > {log} 2>&1
 """
 _END = """for path in {params.promised:q}; do
-    ls -d -- "$path"* > /dev/null 2>&1 || {{
-        echo "$path is published and wasn't written" | tee -a {log} >&2; exit 1
-    }}
+    found=("$path"*)
+    [ -e "${{found[0]}}" ] || {{ echo "$path is published and wasn't written" >&2; exit 1; }}
 done
 """
 _PUBLISH = """
@@ -89,7 +88,7 @@ def compiled(workflow: Workflow, source: str, parameters: dict[str, Json]) -> Co
         "Snakefile": "\n\n".join(part.strip("\n") + "\n" for part in parts if part),
         "workflow.json": content,
         "config.yaml": yaml.safe_dump(
-            {"parameters": parameters, "inputs": "init"}, sort_keys=False, allow_unicode=True
+            {"parameters": parameters, "inputs": "init", "images": {}}, sort_keys=False, allow_unicode=True
         ),
     }
     return Compiled({**files, **_support()})
@@ -218,7 +217,7 @@ def _container(pattern: str, steps: list[Step]) -> list[str]:
             next_step="give each case an image",
         )
     if len(images) == 1:
-        return ["    container:", f"        {_quoted(f'docker://{images.pop()}')}"]
+        return ["    container:", f"        RULES.image({_quoted(f'docker://{images.pop()}')}),"]
     return ["    container:", f"        RULES.container({_quoted(pattern)})"]
 
 

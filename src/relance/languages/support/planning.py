@@ -107,6 +107,7 @@ class Planner:
     published: dict[tuple[str, str], Mapping[str, Json]] = field(default_factory=dict)
     """By scope's folder and stage: what each job published, by its name."""
     _entries: dict[tuple[str, str], tuple[Entry, ...]] = field(default_factory=dict)
+    _by_name: dict[tuple[str, str], dict[str, Entry]] = field(default_factory=dict)
     _results: dict[str, Json] = field(default_factory=dict)
     _asking: list[tuple[str, str]] = field(default_factory=list)
 
@@ -191,10 +192,13 @@ class Planner:
 
     def _named(self, scope: Scope, name: str, number: int | None) -> Entry:
         wanted = scope.within(name if number is None else f"{name}_{number}")
-        for entry in self.entries(scope, name):
-            if wanted == (entry.name if isinstance(entry, Node) else entry.folder):
-                return entry
-        raise PlanError(f"there is no job '{wanted}' with these parameters")
+        key = (scope.folder, name)
+        if key not in self._by_name:
+            entries = self.entries(scope, name)
+            self._by_name[key] = {one.name if isinstance(one, Node) else one.folder: one for one in entries}
+        if wanted not in self._by_name[key]:
+            raise PlanError(f"there is no job '{wanted}' with these parameters")
+        return self._by_name[key][wanted]
 
     # What a job needs and gives
 

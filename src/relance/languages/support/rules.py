@@ -59,6 +59,7 @@ class Rules:
         self._checkpoints = checkpoints
         self._steps = patterns.jobs(self._plan.workflow)
         self._names: dict[str, str] = {}
+        self._images = dict(config.get("images") or {})
 
     def checkpoint(self, pattern: str, name: str) -> str:
         """Tell that a checkpoint publishes for the jobs of a pattern; return the pattern of its file."""
@@ -160,9 +161,13 @@ class Rules:
         def image(node: Node) -> str:
             environment = node.step.environment
             assert isinstance(environment, Container)  # noqa: S101 - the compiler sees to it
-            return f"docker://{environment.reference}"
+            return self.image(f"docker://{environment.reference}")
 
         return self._of_job(pattern, image)
+
+    def image(self, reference: str) -> str:
+        """Return an image, or what the configuration's `images` puts in its place."""
+        return str(self._images.get(reference, reference))
 
     def _command(self, pattern: str, node: Node, texts: tuple[str, ...]) -> str:
         process, environment = node.step.process, node.step.environment
