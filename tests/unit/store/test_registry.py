@@ -384,6 +384,15 @@ def test_a_registry_that_sends_to_an_unsafe_place_is_not_followed(layout, elsewh
         assert "hidden" not in str(caught.value)
 
 
+def test_a_redirect_to_what_is_no_address_is_refused(layout, elsewhere):
+    root = artifact(layout, b"data")
+    with serving() as server:
+        pushing.push(layout, root, at(server), access())
+        server.behaviour.storage = "http://["
+        with pytest.raises(MissingPartError, match="no address"):
+            pulling.pull(elsewhere, at(server), access())
+
+
 def test_a_circle_of_redirects_ends(layout, elsewhere):
     root = artifact(layout, b"data")
     with serving() as server:

@@ -147,6 +147,9 @@ class Session:
                     raise self._broken(type(error).__name__) from error
                 self._access.pause(min(2.0 ** (trial - 1), LONGEST_PAUSE))
                 continue
+            except ValueError as error:
+                # requests looks at redirects even where it doesn't follow them.
+                raise self.refusal("a redirect to what is no address") from error
             self._reached = True
             if answer.status_code in wanted:
                 return answer
