@@ -41,12 +41,13 @@ check: .venv/dev.stamp
 	$(BIN)/snakefmt --check Snakefile workflows
 	$(BIN)/snakemake --lint
 
+# The tests with real engines are in files of few and long tests; they begin first, so that no core waits at the end.
 # Without root the engines that are missing stay missing, and their tests are skipped; never where CI is set.
 test: check
 	tests/machine/prepare.sh || test -z "$${CI:-}"
 	$(BIN)/relance images build || test -z "$${CI:-}"
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(CORES) --dist loadscope
+	$(BIN)/coverage run -m pytest -n $(CORES) --dist loadscope --no-loadscope-reorder --durations=30
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
