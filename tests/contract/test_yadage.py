@@ -234,6 +234,21 @@ def test_an_entry_of_recast_atlas_is_compiled_with_the_example_that_is_asked_for
     assert yaml.safe_load((tmp_path / "out/config.yaml").read_text())["parameters"] == {"text": "second"}
 
 
+def test_files_of_an_example_come_from_beside_the_entry_only(tmp_path: Path) -> None:
+    shutil.copytree(WORKFLOWS, tmp_path / "specs")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/link").symlink_to("/etc/hostname")
+    (tmp_path / "recast.yml").write_text(
+        "name: a/b\nspec: {workflow: chain.yml}\nexample_inputs:\n"
+        "  default: {initdata: {text: first}, dataopts: {initdir: data}}\n"
+    )
+    command = [sys.executable, "-m", "relance", "convert", "recast.yml", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "the link data/link to /etc/hostname" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 CONTAINED = """stages:
 - name: one
   scheduler:

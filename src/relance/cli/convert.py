@@ -114,4 +114,12 @@ def _inside(folder: Path, name: str) -> Path:
             found="none",
             next_step="name the folder with --initdir",
         )
+    for link in path.rglob("*"):
+        if link.is_symlink() and not link.resolve().is_relative_to(folder.resolve()):
+            raise InputError(
+                f"the example's initdir '{name}' can't be used",
+                expected="files beside the recast.yml",
+                found=f"the link {link.relative_to(folder)} to {link.readlink()}",
+                next_step="name the folder with --initdir if that is right",
+            )
     return path
