@@ -263,7 +263,7 @@ def test_a_dry_run_says_what_would_run_and_why_and_leaves_nothing(machine: Machi
 def test_what_an_earlier_recast_made_is_not_made_again(
     machine: Machine, recast_heavy: dict[str, object]
 ) -> None:
-    record = machine.recast("again", "--set", "signal.mass=900", "--set", "luminosity=20")
+    record = machine.recast("again", "--set", "signal.mass=900", "--set", "luminosity=40")
     assert ran(record) == {"fit"}
 
 
