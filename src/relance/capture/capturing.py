@@ -91,7 +91,8 @@ def plan(request: Request) -> Plan:
     listed = sources.listed(request.analysis, specification.workflow.sources, made)
     candidates = files.candidates(request.analysis, record, specification, listed)
     _refuse_large(request, candidates)
-    _refuse_gone(files.gone(request.analysis, record, specification))
+    if request.parent is None:  # a recast leaves to its parent what it had no need of
+        _refuse_gone(files.gone(request.analysis, record, specification))
     return Plan(record, specification, listed, candidates)
 
 
