@@ -377,7 +377,7 @@ def test_a_run_loads_the_image_that_its_engine_lacks(  # noqa: PLR0917 - fixture
 
     damaged = tmp_path / "damaged"
     shutil.copytree(store.folder, damaged)
-    layer = max((damaged / "images/blobs/sha256").iterdir(), key=lambda path: path.stat().st_size)
+    layer = max((damaged / "content/blobs/sha256").iterdir(), key=lambda path: path.stat().st_size)
     with layer.open("r+b") as stream:
         stream.seek(100_000)
         stream.write(b"tampered")
@@ -512,7 +512,7 @@ def test_empty_caches_another_clock_and_another_builder_give_the_same_bytes(
     later = Store(tmp_path / "later")
     environment = with_another_clock(later, "+3d")
     program = "from pathlib import Path; from relance.store import base, layout\n"
-    program += f"base.bootstrap(layout.Layout(Path({str(later.folder / 'images')!r})), print)"
+    program += f"base.bootstrap(layout.Layout(Path({str(later.content)!r})), print)"
     output("faketime", "+3 days", sys.executable, "-c", program)
     later_base = bases.present(later.layout)
     assert later_base is not None

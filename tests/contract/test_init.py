@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -160,7 +161,9 @@ def test_the_dilepton_analysis_is_drafted_with_the_units_of_its_configuration(tm
     assert (mass.key, mass.unit, mass.default) == ("signal.mass", "GeV", 2000.0)
     assert drafted.interface.parameters["luminosity"].unit == "fb^-1"
     by_hand = reading.load(ROOT / "specs" / "dilepton.yaml")
-    assert drafted.workflow == by_hand.workflow
+    assert drafted.workflow == replace(
+        by_hand.workflow, sources=()
+    )  # which files belong to it, a person says
     assert {result.file for result in drafted.interface.results.values()} >= {
         result.file for result in by_hand.interface.results.values()
     }
