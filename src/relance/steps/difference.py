@@ -51,9 +51,11 @@ def _parameters(old: Ingredients, new: Ingredients) -> Iterator[str]:
     before, after = _named(old.get("parameters")), _named(new.get("parameters"))
     for name in {**before, **after}:
         if before.get(name) != after.get(name):
-            was = _short(_plain(before[name])) if name in before else "none"
-            now = _short(_plain(after[name])) if name in after else "none"
-            yield f"parameter {name} changed: {was} → {now}"
+            was = _plain(before[name]) if name in before else "none"
+            now = _plain(after[name]) if name in after else "none"
+            long = isinstance(was, str) and isinstance(now, str) and max(len(was), len(now)) > _LONGEST
+            told = _apart(was, now) if long else f"{_short(was)} → {_short(now)}"
+            yield f"parameter {name} changed: {told}"
 
 
 def _named(parameters: Any) -> dict[str, object]:
@@ -134,11 +136,12 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _apart(old: str, new: str) -> str:
-    """Return the words in which two commands begin to differ."""
+    """Return the words in which two commands begin to differ, and the one before, which may name them."""
     before, after = old.split(), new.split()
     at = next((at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), None)
     at = min(len(before), len(after)) if at is None else at
-    return f"{_short(' '.join(before[at : at + 3]))} → {_short(' '.join(after[at : at + 3]))}"
+    start = max(at - 1, 0)
+    return f"{_short(' '.join(before[start : at + 2]))} → {_short(' '.join(after[start : at + 2]))}"
 
 
 def _short(value: object) -> str:

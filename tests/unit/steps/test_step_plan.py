@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from relance import digest
 from relance.errors import InputError
 from relance.model import CodeRecord, Digest, ImageRecord, JobRecord, Parameter
-from relance.steps import entries, key, ledger
+from relance.steps import difference, entries, key, ledger
 from relance.steps.entries import Entry, EntryOutput, Member
 from relance.steps.key import KeyContext
 from relance.steps.ledger import Made
@@ -126,6 +126,15 @@ def test_a_changed_last_job_needs_what_it_reads(bench: Bench) -> None:
     found = bench.plan(FIRST, SECOND, job("third", "second", mass=2))
     assert states(found) == {"first": "reuse", "second": "restore", "third": "run"}
     assert why(found, "third") == "parameter mass changed: 1 → 2"
+
+
+def test_of_long_parameters_the_words_that_differ_are_told() -> None:
+    def made(mass: int) -> dict[str, object]:
+        options = f"--process zprime --events 5000 --seed 763327747 --sqrt-s 13000 --mass {mass} --coupling 1"
+        return {"parameters": [["options", options]]}
+
+    (told,) = difference.between(made(2000), made(2500))
+    assert told == "parameter options changed: --mass 2000 --coupling → --mass 2500 --coupling"
 
 
 def test_a_result_that_is_known_but_not_kept_is_made_again_with_what_it_needs(bench: Bench) -> None:
