@@ -326,7 +326,7 @@ def test_a_recast_killed_at_any_moment_leaves_a_sound_store_and_goes_on(
 ) -> None:
     arguments = ("recast", "recastable", "--set", "signal.mass=900", "-o", "killed", *ALWAYS)
     moments = random.Random(3)
-    for _ in range(8):
+    for _ in range(4):
         with machine.start(*arguments) as running:
             with suppress(subprocess.TimeoutExpired):
                 running.communicate(timeout=moments.uniform(0.5, 6))
