@@ -1,18 +1,18 @@
 #!/bin/bash
 # Installs Podman, buildah, skopeo, mmdebstrap, squashfs-tools, and what image tests need besides (a registry server,
-# another clock), from the system's own packages (root, Debian or Ubuntu), and makes sure that
-# `podman run --network none` works. Does nothing where it does already.
+# another clock, another sandbox, a file system that shares blocks), from the system's own packages (root, Debian or
+# Ubuntu), and makes sure that `podman run --network none` works. Does nothing where it does already.
 set -euo pipefail
 
 packages=(podman buildah skopeo crun runc uidmap mmdebstrap squashfs-tools fuse-overlayfs faketime
-    docker-registry)
+    docker-registry bubblewrap btrfs-progs)
 dropin=/etc/containers/containers.conf.d/50-limited-machine.conf
 
 say() { echo "podman.sh: $*" >&2; }
 
 missing() {
     local tool
-    for tool in podman buildah skopeo runc mmdebstrap sqfstar faketime docker-registry; do
+    for tool in podman buildah skopeo runc mmdebstrap sqfstar faketime docker-registry bwrap mkfs.btrfs; do
         command -v "$tool" >/dev/null || return 0
     done
     return 1

@@ -41,7 +41,7 @@ def last(analysis: Path, *, quiet: bool) -> Path:
             f"{analysis} has no run to record",
             expected="a folder that Snakemake has run in, with its '.snakemake'",
             found="none" if analysis.is_dir() else "no such folder",
-            next_step="give that folder: relance record DIR",
+            next_step="run the analysis first (relance run), or name the folder that it ran in",
         )
     known = files.runs(analysis)
     latest = known[-1] if known else None
