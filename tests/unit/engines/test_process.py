@@ -58,6 +58,8 @@ def test_a_process_that_does_not_listen_is_killed_with_its_children(tmp_path: Pa
 
 
 def test_an_error_of_the_caller_ends_the_process(tmp_path: Path) -> None:
+    before = set(psutil.Process().children())
+
     def beat() -> None:
         raise RuntimeError("a display that breaks")
 
@@ -70,4 +72,4 @@ def test_an_error_of_the_caller_ends_the_process(tmp_path: Path) -> None:
             beat=beat,
             stop=lambda: None,
         )
-    assert not psutil.Process().children()
+    assert not set(psutil.Process().children()) - before
