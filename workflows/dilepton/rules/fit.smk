@@ -21,9 +21,10 @@ rule fit:
     threads: 2
     params:
         luminosity=config["luminosity"],
+        formats=PLAN.plot_options,
     shell:
         "set -euo pipefail; mkdir -p $(dirname {output.result}) $(dirname {log}); "
         "python {input.program} --signal {input.signal} --background {input.backgrounds} "
         "--data {input.data} --regions {input.regions} --luminosity-ifb {params.luminosity} "
         "--workspace {output.workspace} --result {output.result} --table {output.table} "
-        "--plots {output.plots} > {log} 2>&1"
+        "--plots {output.plots} {params.formats} > {log} 2>&1"

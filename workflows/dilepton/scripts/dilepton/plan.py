@@ -130,6 +130,12 @@ class Plan:
         strength = self.configuration["signal"]["strength"]
         return shlex.join(["--signal", *ntuples, "--signal-strength", _number(strength)])
 
+    @property
+    def plot_options(self) -> str:
+        """The options of fit.py that choose the plots' formats, or none."""
+        formats = self.configuration.get("plot_formats")
+        return shlex.join(["--plot-formats", *formats]) if formats else ""
+
     def _sample(self, name: str) -> Mapping[str, Any]:
         return self.configuration["signal"] if name == SIGNAL else self.configuration["samples"][name]
 
