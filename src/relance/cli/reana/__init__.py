@@ -1,0 +1,28 @@
+"""`relance reana`: submit an analysis to a REANA server, follow it, and fetch what it made."""
+
+from __future__ import annotations
+
+import click
+
+from relance.cli.reana import change, fetch, options, secrets, status, submit
+
+
+@click.group(epilog=options.SERVER_HELP)
+def reana() -> None:
+    """Run an analysis on a REANA server, and fetch what it made."""
+
+
+for _command in (
+    submit.submit,
+    status.tell_status,
+    status.list_runs,
+    status.logs,
+    status.files,
+    fetch.fetch,
+    change.stop,
+    change.delete,
+    change.prune,
+    change.tell_difference,
+    secrets.secrets,
+):
+    reana.add_command(_command)

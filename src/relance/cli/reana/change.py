@@ -1,0 +1,67 @@
+"""`relance reana stop`, `delete`, `prune` and `diff`: runs that are there already."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from relance.cli import registries
+from relance.cli.inspect import size
+from relance.cli.reana import connecting, options, telling
+from relance.errors import ExitCode
+
+
+@click.command(epilog=options.RUN_HELP)
+@options.NAMED
+@registries.CA_FILE
+def stop(run: str, ca_file: Path | None) -> ExitCode:
+    """Stop RUN."""
+    with connecting.connected(dict(os.environ), ca_file) as client:
+        client.stop(run)
+        click.echo(telling.line(client.state(run)))
+    return ExitCode.OK
+
+
+@click.command(epilog=options.RUN_HELP)
+@options.NAMED
+@click.option("--all-runs", is_flag=True, help="All runs of this name.")
+@registries.CA_FILE
+def delete(run: str, all_runs: bool, ca_file: Path | None) -> ExitCode:
+    """Delete RUN and its workspace from the server."""
+    with connecting.connected(dict(os.environ), ca_file) as client:
+        name = client.state(run).workflow.name
+        client.delete(run, all_runs=all_runs)
+    click.echo(f"deleted {name.partition('.')[0] + ', all runs' if all_runs else name}")
+    return ExitCode.OK
+
+
+@click.command(epilog=options.RUN_HELP)
+@options.NAMED
+@click.option("--inputs", is_flag=True, help="Delete inputs, too.")
+@click.option("--outputs", is_flag=True, help="Delete outputs, too.")
+@registries.CA_FILE
+def prune(run: str, inputs: bool, outputs: bool, ca_file: Path | None) -> ExitCode:
+    """Delete from the workspace of RUN what is neither input nor output."""
+    with connecting.connected(dict(os.environ), ca_file) as client:
+        before = client.files(run)
+        client.prune(run, inputs=inputs, outputs=outputs)
+        after = client.files(run)
+    freed = sum(file.size for file in before) - sum(file.size for file in after)
+    click.echo(f"{len(before) - len(after)} files deleted, {size(max(freed, 0))}")
+    return ExitCode.OK
+
+
+@click.command("diff", epilog=options.RUN_HELP)
+@click.argument("one", metavar="RUN")
+@click.argument("other", metavar="RUN")
+@click.option("--brief", is_flag=True, help="Only which files differ.")
+@registries.CA_FILE
+def tell_difference(one: str, other: str, brief: bool, ca_file: Path | None) -> ExitCode:
+    """Show how two runs differ: specification and workspace."""
+    with connecting.connected(dict(os.environ), ca_file) as client:
+        for subject, text in client.difference(one, other, brief=brief).items():
+            if text:
+                click.echo(f"{subject}:\n{text}")
+    return ExitCode.OK
