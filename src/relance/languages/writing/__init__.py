@@ -1,0 +1,1 @@
+"""Writes workflows in the languages of the field."""
