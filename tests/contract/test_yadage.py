@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from relance.languages import parameters, snakefile, yadage
-from relance.languages.support import patterns, rules
+from relance.languages.support import answers, patterns, rules
 from relance.languages.support.places import ROOT
 from relance.languages.support.planning import Planner, UnpublishedError
 
@@ -73,7 +73,7 @@ def settled(plan: Planner, folder: Path, ask: Any) -> Any:
             return ask()
         except UnpublishedError as missing:
             path = folder / "published" / f"{missing.scope.within(missing.stage)}.json"
-            plan.published[missing.scope.folder, missing.stage] = rules.load(path)
+            plan.answers[missing.scope.folder, missing.stage] = answers.read(path)
 
 
 def jobs(folder: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from relance.errors import InputError
+from relance.languages import shells
 from relance.languages.encoding import encode
 from relance.languages.model import (
     Case,
@@ -38,28 +39,6 @@ configfile: "config.yaml"
 
 RULES = Rules(Path.cwd(), config, checkpoints)
 """
-# Paths in commands begin with a sign for the folder, so that no job depends on where that is.
-_BEGIN = r"""
-set -euo pipefail
-here=$PWD; sign=/@work@; log={log}
-mkdir -p {output} {params.place:q} "${{log%/*}}"
-text={params.command:q}
-text=${{text//"$sign"/"$here"}}
-"""
-_COMMAND = """(cd {params.place:q} && exec sh -c "$text") > {log} 2>&1
-"""
-_SCRIPT = """script={params.script:q}
-printf '%s' "${{script//"$sign"/"$here"}}" | (cd {params.place:q} && exec sh -c "$text") > {log} 2>&1
-"""
-_END = """for path in {params.promised:q}; do
-    found=("$path"*)
-    [ -e "${{found[0]}}" ] || {{ echo "$path is published and wasn't written" >&2; exit 1; }}
-done
-"""
-_PUBLISH = """
-mkdir -p "$(dirname {output})"
-python3 support/publish.py {params.request:q} {output}
-"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +61,7 @@ def compiled(workflow: Workflow, source: str, parameters: dict[str, Json]) -> Co
         if any(_runs(step) for step in steps):
             parts.append(_rule(pattern, names[pattern], steps))
         if _publishes_late(steps):
-            parts.append(_checkpoint(pattern, f"published__{names[pattern]}"))
+            parts.append(_checkpoint(pattern, f"published__{names[pattern]}", steps))
     content = json.dumps(encode(_without_texts(workflow)), indent=1, sort_keys=True) + "\n"
     files = {
         "Snakefile": "\n\n".join(part.strip("\n") + "\n" for part in parts if part),
@@ -100,11 +79,11 @@ def _shells(jobs: dict[str, tuple[Step, ...]]) -> list[str]:
     running = [step.process for step in steps if _runs(step)]
     found = []
     if any(not isinstance(process, Script) for process in running):
-        found.append(f'COMMAND = r"""{_BEGIN}{_COMMAND}{_END}"""')
+        found.append(f'COMMAND = r"""{shells.COMMAND}"""')
     if any(isinstance(process, Script) for process in running):
-        found.append(f'SCRIPT = r"""{_BEGIN}{_SCRIPT}{_END}"""')
+        found.append(f'SCRIPT = r"""{shells.SCRIPT}"""')
     if _publishes_late(tuple(steps)):
-        found.append(f'PUBLISH = r"""{_PUBLISH}"""')
+        found.append(f'PUBLISH = r"""{shells.PUBLISH}"""')
     return ["\n".join(found)] if found else []
 
 
@@ -185,8 +164,10 @@ def _rule(pattern: str, name: str, steps: tuple[Step, ...]) -> str:
     return "\n".join(lines)
 
 
-def _checkpoint(pattern: str, name: str) -> str:
+def _checkpoint(pattern: str, name: str, steps: tuple[Step, ...]) -> str:
     quoted = _quoted(pattern)
+    images = [step.environment.reference for step in steps if isinstance(step.environment, Container)]
+    container = [f"        RULES.image({_quoted(f'docker://{image}')})," for image in images[:1]]
     return "\n".join(
         [
             f"checkpoint {name}:",
@@ -194,8 +175,11 @@ def _checkpoint(pattern: str, name: str) -> str:
             f"        RULES.publishing({quoted}),",
             "    output:",
             f"        RULES.checkpoint({quoted}, {_quoted(name)}),",
+            *(["    container:", *container] if images else []),
             "    params:",
-            f"        request=RULES.request({quoted}),",
+            f'        exists=RULES.asked({quoted}, "exists"),',
+            f'        matches=RULES.asked({quoted}, "matches"),',
+            f'        texts=RULES.asked({quoted}, "texts"),',
             "    shell:",
             "        PUBLISH",
         ]

@@ -112,7 +112,7 @@ def test_compiling_twice_gives_the_same_files_and_no_text_of_the_author_is_code(
 
 def test_what_is_brought_along_does_not_need_relance(tmp_path: Path) -> None:
     brought = snakefile.compiled(read(tmp_path, STAGE).workflow, "w.yml", {}).files
-    assert {"support/rules.py", "support/publish.py", "support/model.py"} <= set(brought)
+    assert {"support/rules.py", "support/answers.py", "support/model.py"} <= set(brought)
     assert not [name for name, text in brought.items() if "from relance" in text or "import relance" in text]
 
 

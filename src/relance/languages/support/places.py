@@ -6,11 +6,30 @@ import glob
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+from relance.languages.model import PlanError
 
 ROOT = "/@work@"
 """Stands for the compiled workflow's folder until a job runs."""
 WORK = f"{ROOT}/workdir"
 """Has the folder of every job."""
+
+
+class View(Protocol):
+    """What is known of files, by paths with the sign."""
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is a file or folder."""
+        ...
+
+    def matches(self, pattern: str) -> list[str]:
+        """Return the files and folders that a pattern matches, sorted."""
+        ...
+
+    def text(self, path: str) -> str:
+        """Return a file's text."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -32,9 +51,12 @@ class Places:
         """Return a file's text.
 
         Raises:
-            OSError: it can't be read.
+            PlanError: it can't be read.
         """
-        return Path(self._real(path)).read_text("utf-8")
+        try:
+            return Path(self._real(path)).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PlanError(f"{path} can't be read: {error}") from error
 
     def signed(self, path: str) -> str:
         """Return a path with the sign in place of the folder."""
@@ -43,12 +65,6 @@ class Places:
             if path == folder or path.startswith(f"{folder}/"):
                 return ROOT + path.removeprefix(folder)
         return path
-
-    def signed_text(self, text: str) -> str:
-        """Return a text with the sign wherever the folder is named in it."""
-        for folder in sorted({str(self.folder), os.path.realpath(self.folder)}, key=len, reverse=True):
-            text = text.replace(f"{folder}/", f"{ROOT}/")
-        return text
 
     def _real(self, path: str) -> str:
         if path == ROOT or path.startswith(f"{ROOT}/"):

@@ -25,7 +25,8 @@ from relance.languages.model import (
     Workflow,
 )
 from relance.languages.support import interpolation, jqscript, jsonpath, publishing
-from relance.languages.support.places import ROOT, WORK, Places
+from relance.languages.support.answers import Answers, Questions
+from relance.languages.support.places import ROOT, WORK, Places, View
 from relance.languages.support.publishing import Pointer
 
 INIT = "init"
@@ -104,8 +105,8 @@ class Planner:
     """Folder of the files that the workflow is given, relative to its own."""
     discover: bool = True
     relative: bool = True
-    published: dict[tuple[str, str], Mapping[str, Json]] = field(default_factory=dict)
-    """By scope's folder and stage: what each job published, by its name."""
+    answers: dict[tuple[str, str], Answers] = field(default_factory=dict)
+    """By scope's folder and stage: what was found when its jobs had run."""
     _entries: dict[tuple[str, str], tuple[Entry, ...]] = field(default_factory=dict)
     _by_name: dict[tuple[str, str], dict[str, Entry]] = field(default_factory=dict)
     _results: dict[str, Json] = field(default_factory=dict)
@@ -251,25 +252,28 @@ class Planner:
         """
         if node.name not in self._results:
             if node.writes and not publishing.known_before(node.step):
-                stage = self.published.get((node.scope.folder, node.stage))
-                if stage is None:
+                found = self.answers.get((node.scope.folder, node.stage))
+                if found is None:
                     raise UnpublishedError(node.scope, node.stage)
-                if node.name not in stage:
-                    raise PlanError(f"the job '{node.name}' has published nothing")
-                self._results[node.name] = stage[node.name]
+                self._results[node.name] = self._published(node, found)
             else:
-                self._results[node.name] = self.publish(node)
+                self._results[node.name] = self._published(node, self.places)
         return self._results[node.name]
 
-    def publish(self, node: Node) -> Json:
-        """Return what a job publishes, found out now."""
+    def asked(self, node: Node) -> Questions:
+        """Return what has to be looked for, once a job has run, to know what it publishes."""
+        questions = Questions()
+        self._published(node, questions)
+        return questions
+
+    def _published(self, node: Node, view: View) -> Json:
         if node.writes:
             folder: str | None = f"{WORK}/{node.name}"
         else:
             readable = self._readable(node)
             folder = readable[0] if len(readable) == 1 else None
         try:
-            return publishing.publish(node.step.publisher, self.filled(node), folder, self.places)
+            return publishing.publish(node.step.publisher, self.filled(node), folder, view)
         except PlanError as error:
             raise PlanError(f"the job '{node.name}': {error}".replace(f"{ROOT}/", "")) from error
 

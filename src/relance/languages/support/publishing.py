@@ -16,7 +16,7 @@ from relance.languages.model import (
     Step,
 )
 from relance.languages.support import interpolation, jqscript
-from relance.languages.support.places import Places
+from relance.languages.support.places import View
 
 Pointer = tuple[str | int, ...]
 Publisher = FromParameters | Interpolated | FromJq | FromYaml | FromGlob | Constant
@@ -34,14 +34,14 @@ def known_before(step: Step) -> bool:
     return True
 
 
-def publish(publisher: Publisher, parameters: Json, folder: str | None, places: Places) -> Json:
+def publish(publisher: Publisher, parameters: Json, folder: str | None, places: View) -> Json:
     """Return what a job publishes.
 
     Args:
         publisher: how.
         parameters: the job's, with `{workdir}` already replaced.
         folder: where text is looked for as names of files; None: nowhere.
-        places: the file system.
+        places: what is known of files.
 
     Raises:
         PlanError: a parameter or file that it names isn't there.
@@ -66,10 +66,7 @@ def publish(publisher: Publisher, parameters: Json, folder: str | None, places: 
                 raise PlanError(f"nothing in {folder} matches the published pattern {pattern!r}")
             return {key: found}
         case FromYaml(file):
-            try:
-                return from_yaml(places.signed_text(places.text(f"{folder}/{file}")), folder)
-            except OSError as error:
-                raise PlanError(f"the published file {file!r} isn't there") from error
+            return from_yaml(places.text(f"{folder}/{file}"), folder)
 
 
 def leaves(value: Json, pointer: Pointer = ()) -> Iterator[tuple[Pointer, Json]]:
@@ -100,7 +97,7 @@ def _parameter(parameters: Json, name: Json) -> Json:
         raise PlanError(f"published is the parameter {name!r}, which isn't there") from error
 
 
-def _interpolated(publisher: Interpolated, text: Json, parameters: Json, folder: str, places: Places) -> Json:
+def _interpolated(publisher: Interpolated, text: Json, parameters: Json, folder: str, places: View) -> Json:
     if not isinstance(text, str):
         return text
     filled = interpolation.fill_published(text, parameters, folder)
@@ -112,7 +109,7 @@ def _interpolated(publisher: Interpolated, text: Json, parameters: Json, folder:
     return places.matches(path) or filled
 
 
-def _from_jq(publisher: FromJq, parameters: Json, folder: str | None, places: Places) -> Json:
+def _from_jq(publisher: FromJq, parameters: Json, folder: str | None, places: View) -> Json:
     result = jqscript.first(publisher.script, parameters)
     if folder is None:
         return result

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from relance.languages.encoding import decode
 from relance.languages.model import Container, Json, PlanError, Script
-from relance.languages.support import jqscript, patterns, publishing
+from relance.languages.support import answers, jqscript, patterns, publishing
+from relance.languages.support.answers import Kind
 from relance.languages.support.places import ROOT, Places
 from relance.languages.support.planning import Node, Planner, Scope, UnpublishedError
 
@@ -32,30 +33,12 @@ def planner(folder: Path, config: Mapping[str, Json]) -> Planner:
     return Planner(workflow, parameters, Places(folder), inputs=str(config.get("inputs", "init")))
 
 
-def load(path: Path) -> dict[str, Json]:
-    """Return what a stage's jobs published, from the file that `publish.py` wrote.
-
-    Raises:
-        PlanError: it can't be read.
-    """
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        return {name: _value(one, name) for name, one in content.items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise PlanError(f"{path} can't be used: {error}") from error
-
-
-def _value(one: Mapping[str, Json], name: str) -> Json:
-    return publishing.from_yaml(one["yaml"], name) if "yaml" in one else one["value"]
-
-
 class Rules:
     """Answers for one run of Snakemake; asks for checkpoints where something isn't known yet."""
 
     def __init__(self, folder: Path, config: Mapping[str, Json], checkpoints: Any) -> None:
         self._plan = planner(folder, config)
         self._folder = folder
-        self._config = {"parameters": self._plan.parameters, "inputs": self._plan.inputs}
         self._checkpoints = checkpoints
         self._steps = patterns.jobs(self._plan.workflow)
         self._names: dict[str, str] = {}
@@ -102,29 +85,41 @@ class Rules:
 
         def function(wildcards: Any) -> list[str]:
             def found() -> list[str]:
-                *above, (name, _) = patterns.numbered(pattern, _numbers(wildcards))
-                entries = self._plan.entries(self._plan.scope(tuple(above)), name)
                 folders: dict[str, None] = {}
-                for node in entries:
-                    if isinstance(node, Node):
-                        for one in (node,) if node.runs else self._plan.before(node):
-                            folders[_folder(one)] = None
+                for node in self._nodes(pattern, wildcards):
+                    before = [_folder(one) for one in self._plan.before(node)]
+                    asked = self._plan.asked(node).all
+                    own = [_folder(node)] if node.runs else before
+                    own += [one for one in before if any(question.startswith(one) for question in asked)]
+                    folders.update(dict.fromkeys([*own, *self._plan.given(node)]))
                 return list(folders)
 
             return self._settled(found)
 
         return function
 
-    def request(self, pattern: str) -> Function:
-        """Return the function for the words of a checkpoint's command: parameters and which stage."""
+    def asked(self, pattern: str, kind: Kind) -> Function:
+        """Return the function for what a checkpoint's command looks for; see `answers.words`."""
 
         def function(wildcards: Any) -> list[str]:
-            words = [json.dumps(self._config, sort_keys=True), pattern]
-            for name, number in _numbers(wildcards).items():
-                words += [name, str(number)]
-            return words
+            try:
+                nodes = self._nodes(pattern, wildcards)
+                return answers.words(
+                    (question, _folder(node))
+                    for node in nodes
+                    for question in self._plan.asked(node).of(kind)
+                )
+            except UnpublishedError:
+                return [_LATER]  # its input function asks for the checkpoint
 
         return function
+
+    def _nodes(self, pattern: str, wildcards: Any) -> list[Node]:
+        """Return the jobs of a stage in one workflow that publish what is known only once they have run."""
+        *above, (name, _) = patterns.numbered(pattern, _numbers(wildcards))
+        entries = self._plan.entries(self._plan.scope(tuple(above)), name)
+        nodes = [entry for entry in entries if isinstance(entry, Node)]
+        return [node for node in nodes if not publishing.known_before(node.step)]
 
     def command(self, pattern: str, *texts: str) -> Function:
         """Return the function for a job's command, of which `texts` has one for each case."""
@@ -213,7 +208,8 @@ class Rules:
             except UnpublishedError as missing:
                 file = _published(missing.scope, missing.stage)
                 self._await(missing.scope, missing.stage)
-                self._plan.published[missing.scope.folder, missing.stage] = load(self._folder / file)
+                key = (missing.scope.folder, missing.stage)
+                self._plan.answers[key] = answers.read(self._folder / file)
 
     def _await(self, scope: Scope, stage: str) -> None:
         """Return once a stage's jobs have published; until then Snakemake's exception leaves here."""

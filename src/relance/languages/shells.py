@@ -1,0 +1,86 @@
+"""What the shells of a compiled Snakefile do around a step's own command; bash, as Snakemake formats it."""
+
+# Paths in commands begin with a sign for the folder, so that no job depends on where that is.
+_BEGIN = r"""
+set -euo pipefail
+here=$PWD; sign=/@work@; log={log}
+mkdir -p {output} {params.place:q} "${{log%/*}}"
+text={params.command:q}
+text=${{text//"$sign"/"$here"}}
+"""
+_END = """for path in {params.promised:q}; do
+    found=("$path"*)
+    [ -e "${{found[0]}}" ] || {{ echo "$path is published and wasn't written" >&2; exit 1; }}
+done
+"""
+COMMAND = f"""{_BEGIN}(cd {{params.place:q}} && exec sh -c "$text") > {{log}} 2>&1
+{_END}"""
+SCRIPT = f"""{_BEGIN}script={{params.script:q}}
+printf '%s' "${{{{script//"$sign"/"$here"}}}}" | (cd {{params.place:q}} && exec sh -c "$text") > {{log}} 2>&1
+{_END}"""
+# Looks for what a publisher asks about; three words each, see support/answers.py. In the step's own image,
+# so with nothing but what bash brings.
+PUBLISH = r"""
+set -euo pipefail
+shopt -s globstar nullglob
+file={output}
+mkdir -p "${{file%/*}}"
+here=$PWD; real=$(pwd -P); sign=/@work@; slash='\'; quote='"'; line=$'\n'
+expand() {{
+    words=()
+    while [ $# -gt 0 ]; do
+        if [ "$2" = - ]; then
+            words+=("$1${{3#:}}")
+        else
+            for ((number = ${{2%-*}}; number <= ${{2#*-}}; number++)); do words+=("$1$number${{3#:}}"); done
+        fi
+        shift 3
+    done
+}}
+say() {{
+    local text=$1
+    text=${{text//"$slash"/"$slash$slash"}}
+    text=${{text//"$quote"/"$slash$quote"}}
+    printf '"%s"' "${{text//"$line"/"$slash"n}}"
+}}
+{{
+    printf '{{"exists": {{'
+    expand {params.exists:q}
+    next=
+    for path in ${{words[@]+"${{words[@]}}"}}; do
+        printf '%s\n ' "$next"; say "$path"
+        if [ -e "$path" ]; then printf ': true'; else printf ': false'; fi
+        next=,
+    done
+    printf '}},\n"matches": {{'
+    expand {params.matches:q}
+    next=
+    for pattern in ${{words[@]+"${{words[@]}}"}}; do
+        printf '%s\n ' "$next"; say "$pattern"; printf ': ['
+        case $pattern in  # where nothing is a sign, bash would leave both slashes
+            *[*?[]*) text=${{pattern//"$slash"/"$slash$slash"}} ;;
+            *) text=$pattern ;;
+        esac
+        comma=
+        IFS=
+        for path in $text; do
+            if [ -e "$path" ] || [ -L "$path" ]; then printf '%s' "$comma"; say "$path"; comma=', '; fi
+        done
+        unset IFS
+        printf ']'
+        next=,
+    done
+    printf '}},\n"texts": {{'
+    expand {params.texts:q}
+    next=
+    for path in ${{words[@]+"${{words[@]}}"}}; do
+        [ -f "$path" ] || {{ echo "$path is published and wasn't written" >&2; exit 1; }}
+        printf '%s\n ' "$next"; say "$path"; printf ': '
+        IFS= read -r -d '' text < "$path" || true
+        text=${{text//"$real/"/"$sign/"}}
+        say "${{text//"$here/"/"$sign/"}}"
+        next=,
+    done
+    printf '}}}}\n'
+}} > "$file"
+"""
