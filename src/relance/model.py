@@ -270,6 +270,20 @@ class JobTimes:
 
 
 @dataclass(frozen=True)
+class RemoteRun:
+    """A run that somebody else's machines did: where it is known, and by what."""
+
+    engine: Literal["reana"]
+    server: str
+    """Its address."""
+    version: str
+    """Of the server, as it says itself, or `unknown`."""
+    id: str
+    name: str
+    """`NAME.RUN`."""
+
+
+@dataclass(frozen=True)
 class RunFacts:
     """What a run as a whole was."""
 
@@ -290,7 +304,7 @@ class RunFacts:
     processor: str
     libc: str
     runtime: str
-    """`apptainer`, `podman`, `docker`, `plain`, or `unknown`."""
+    """`apptainer`, `podman`, `docker`, `plain`, `reana`, or `unknown`."""
     runtime_version: str
     targets: tuple[str, ...]
     """What the run was asked for: what rules without outputs name, else what no job reads."""
@@ -306,6 +320,8 @@ class RunFacts:
     """Of the locked environments that jobs of a plain run used: `envs/<name>.txt`."""
     redacted: tuple[str, ...] = ()
     """Places of this record where a value that looks like a secret was left out."""
+    remote: RemoteRun | None = None
+    """Where it ran, if not on this machine."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from relance.cli.progress import counting
 from relance.engines import snakemake
 from relance.errors import ExitCode, InputError
 from relance.recording import build, files
+from relance.recording.files import RecordedRun
 
 _SLACK = 1.0  # seconds
 
@@ -45,6 +46,8 @@ def last(analysis: Path, *, quiet: bool) -> Path:
         )
     known = files.runs(analysis)
     latest = known[-1] if known else None
+    if latest is not None and _is_remote(latest) and not _ran_since(analysis, latest.folder / files.NAME):
+        return latest.folder / files.NAME
     folder, events = None, None
     if latest is not None and latest.events and not _ran_since(analysis, latest.folder / files.EVENTS):
         folder, events = latest.folder, latest.folder / files.EVENTS
@@ -53,6 +56,12 @@ def last(analysis: Path, *, quiet: bool) -> Path:
     graph = snakemake.RunFolder(folder).graph if folder is not None else None
     request = build.Request(analysis, events, dict(os.environ), graph=graph)
     return make(request, folder, quiet=quiet)
+
+
+def _is_remote(run: RecordedRun) -> bool:
+    """Return whether a run took place elsewhere: nothing here tells more of it than its record."""
+    path = run.folder / files.NAME
+    return run.record and files.is_current(path) and "remote" in files.read(path)["run"]
 
 
 def _ran_since(analysis: Path, events: Path) -> bool:

@@ -87,6 +87,10 @@ def _tell(run: RecordedRun, record: Any) -> None:
     click.echo(
         f"{run.name}: {facts['status']}, recorded {facts['made']}, {_date(record['times']['started'])}"
     )
+    remote = facts.get("remote")
+    if remote:
+        click.echo(f"on: {remote['engine']} {remote['version']}, {remote['server']}")
+        click.echo(f"as: {remote['name']}, {remote['id']}")
     click.echo(f"runtime: {facts['runtime']} {facts['runtime_version']}; Snakemake {facts['snakemake']}")
     click.echo(f"machine: {facts['platform']}, {facts['processor']}, {facts['libc']}")
     found = {file["path"]: file for file in record["files"]}

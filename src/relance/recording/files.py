@@ -40,9 +40,12 @@ def to_json(record: RunRecord) -> dict[str, Any]:
 
     What differs between runs of the same stands in `times` and nowhere else.
     """
+    run = dataclasses.asdict(record.run)
+    if record.run.remote is None:
+        del run["remote"]
     return {
         "version": _VERSION,
-        "run": dataclasses.asdict(record.run),
+        "run": run,
         "jobs": [dataclasses.asdict(job) for job in record.jobs],
         "files": [dataclasses.asdict(file) for file in record.files],
         "times": {

@@ -35,9 +35,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import yaml
 
+from . import console
+
 TOKEN = "only-for-tests-Zk3v9"  # noqa: S105
 CAPABILITY = "workflow-specification-bundles-v1"
-SNAKEMAKE = (sys.executable, "-m", "snakemake", "--cores", "1", "--nocolor")
+SNAKEMAKE = (sys.executable, "-m", "snakemake", "--cores", "1", "--nocolor", "--printshellcmds")
 MOST_FILES, MOST_BYTES = 1_000, 100 << 20
 STATES = ("created", "queued", "pending", "running", "finished", "failed", "stopped", "deleted")
 
@@ -209,30 +211,18 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "")
 
 
-def jobs(run: Run) -> dict[str, dict]:
-    """Tell jobs and their states from what Snakemake said; a job's log is the file that its rule names."""
-    found: dict[str, dict] = {}
-    rule, log = "", ""
-    for line in run.log.splitlines():
-        if begun := re.match(r"(?:local)?rule (\w+):", line):
-            rule, log = begun[1], ""
-        elif named := re.match(r"    log: (\S+)", line):
-            log = named[1]
-        elif number := re.match(r"    jobid: (\d+)", line):
-            key = str(uuid.uuid5(uuid.UUID(run.id), number[1]))
-            found[key] = {"number": number[1], "job_name": rule, "status": "running", "log": log}
-        elif done := re.match(r"Finished jobid: (\d+)", line):
-            for job in found.values():
-                if job["number"] == done[1]:
-                    job["status"] = "finished"
-        elif failed := re.match(r"Error in rule (\w+):", line):
-            for job in found.values():
-                if job["job_name"] == failed[1] and job["status"] == "running":
-                    job["status"] = "failed"
-    if run.status == "stopped":
-        for job in found.values():
-            job["status"] = "stopped" if job["status"] == "running" else job["status"]
+def jobs(run: Run) -> dict[str, console.Job]:
+    found = {console.key(run.id, job): job for job in console.Console().read(run.log.splitlines())}
+    for job in found.values():
+        if run.status == "stopped" and job.status == "running":
+            job.status = "stopped"
     return found
+
+
+def environments(run: Run) -> dict[str, str]:
+    """Tell what steps run in, where the specification says it."""
+    steps = (run.specification["workflow"].get("specification") or {}).get("steps") or ()
+    return {step["name"]: step["environment"].removeprefix("docker://") for step in steps if "name" in step}
 
 
 class RefusalError(Exception):
@@ -412,7 +402,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def info(self) -> None:
         self.known()
-        self.answer(200, {"compute_backends": {"value": ["kubernetes"]}})
+        engine = {"title": "Snakemake engine version", "value": "9.27.1"}
+        backends = {"title": "List of supported compute backends", "value": ["kubernetes"]}
+        self.answer(200, {"compute_backends": backends, "snakemake_engine_version": engine})
 
     def create(self) -> None:
         self.known("workflow_name", "spec")
@@ -619,17 +611,22 @@ class Handler(BaseHTTPRequestHandler):
     def logs(self, name: str) -> None:
         self.known("steps", "page", "size")
         run = self.run(name)
+        images = environments(run)
+        by_snakemake = run.specification["workflow"]["type"] == "snakemake"
         shown = {
-            key: {
+            known: {
                 "workflow_uuid": run.id,
-                "job_name": job["job_name"],
+                "job_name": job.rule,
                 "compute_backend": "Kubernetes",
-                "docker_img": "docker.io/library/bash:5",
-                "cmd": "",
-                "status": job["status"],
-                "logs": text(run.workspace / job["log"]) if job["log"] else "",
+                "docker_img": images.get(job.rule, ""),
+                "cmd": job.command,
+                "status": job.status,
+                "logs": text(run.workspace / job.log) if job.log else "",
+                "started_at": job.started,
+                "finished_at": job.finished,
             }
-            for key, job in jobs(run).items()
+            for known, job in jobs(run).items()
+            if job.command or not by_snakemake  # rules that only name others are no jobs of a controller
         }
         told = {"workflow_logs": run.log, "job_logs": shown, "engine_specific": None}
         self.answer(
@@ -752,7 +749,7 @@ def check_inputs(specification: dict) -> None:
 
 def progress(run: Run) -> dict:
     found = jobs(run)
-    states = [job["status"] for job in found.values()]
+    states = [job.status for job in found.values()]
     total = re.findall(r"^total +(\d+)", run.log, re.MULTILINE)
     counts = {
         name: {"total": states.count(name), "job_ids": []} for name in ("running", "finished", "failed")

@@ -117,7 +117,7 @@ def test_a_run_can_be_made_filled_listed_and_deleted(
     workflow = begun(client, folder)
     assert workflow.name == "serial.1"
     files = several(folder)
-    done = upload(client, workflow.id, folder, files, Journal(tmp_path / "journal"))
+    done = upload(client, workflow.id, folder.__truediv__, files, Journal(tmp_path / "journal"))
     assert [one.path for one in done] == sorted(files)
     assert [(one.path, one.size) for one in client.files(workflow.id)] == sorted(
         (path, (folder / path).stat().st_size) for path in files
@@ -141,7 +141,7 @@ def test_listings_of_several_pages_are_read_whole(
     client = connect(newest)
     workflow = begun(client, folder)
     files = several(folder)
-    upload(client, workflow.id, folder, files, Journal(tmp_path / "journal"))
+    upload(client, workflow.id, folder.__truediv__, files, Journal(tmp_path / "journal"))
     assert len(client.files(workflow.id)) == len(files)
     assert len(newest.calls("GET", "/workspace$")) >= 3
 
@@ -152,7 +152,7 @@ def test_files_are_sent_several_at_once(
     newest.pause_uploads = 0.05
     client = connect(newest)
     workflow = begun(client, folder)
-    upload(client, workflow.id, folder, several(folder), Journal(tmp_path / "journal"), threads=4)
+    upload(client, workflow.id, folder.__truediv__, several(folder), Journal(tmp_path / "journal"), threads=4)
     assert newest.most_uploading > 1
 
 
@@ -165,14 +165,14 @@ def test_an_interrupted_upload_sends_only_what_is_missing_or_changed(
     journal = tmp_path / "journal"
     server.fault(Fault("POST", "/workspace$", "status", status=400, value={"message": "no more"}, times=1))
     with pytest.raises(RefusedError, match="no more"):
-        upload(client, workflow.id, folder, files, Journal(journal), threads=1)
-    upload(client, workflow.id, folder, files, Journal(journal), threads=1)
+        upload(client, workflow.id, folder.__truediv__, files, Journal(journal), threads=1)
+    upload(client, workflow.id, folder.__truediv__, files, Journal(journal), threads=1)
     before = len(server.calls("POST", "/workspace$"))
     (folder / "data/3.bin").write_bytes(b"x" * 3000)  # the size stays
     (server.only().workspace / "data/5.bin").unlink()
     with journal.open("a") as stream:
         stream.write('\n{"path": "data/7')  # a killed process tears its last line
-    done = upload(client, workflow.id, folder, files, Journal(journal), threads=1)
+    done = upload(client, workflow.id, folder.__truediv__, files, Journal(journal), threads=1)
     assert [one.path for one in done if one.moved] == ["data/3.bin", "data/5.bin"]
     assert len(server.calls("POST", "/workspace$")) == before + 2
     for path in files:
@@ -191,7 +191,7 @@ def test_an_upload_survives_dropped_connections_and_busy_servers(  # noqa: PLR09
     client = connect(server)
     workflow = begun(client, folder)
     server.fault(Fault("POST", "/workspace$", how, headers={"Retry-After": "7"}, times=2))
-    upload(client, workflow.id, folder, ["data/one.txt"], Journal(tmp_path / "journal"))
+    upload(client, workflow.id, folder.__truediv__, ["data/one.txt"], Journal(tmp_path / "journal"))
     assert (server.only().workspace / "data/one.txt").read_text() == "one\n"
     assert len(pauses) == 2
     assert how != "status" or pauses == [7.0, 7.0]
@@ -205,7 +205,7 @@ def test_a_file_that_the_server_lists_with_another_size_is_no_success(
     listed = {"items": [{"name": "data/one.txt", "size": {"raw": 3}, "last-modified": ""}], "total": 1}
     newest.fault(Fault("GET", "/workspace$", "answer", value=listed, times=2))
     with pytest.raises(UnreachableError, match=r"3 bytes where 4 bytes of data/one\.txt were sent"):
-        upload(client, workflow.id, folder, ["data/one.txt"], Journal(tmp_path / "journal"))
+        upload(client, workflow.id, folder.__truediv__, ["data/one.txt"], Journal(tmp_path / "journal"))
 
 
 def test_a_full_quota_is_told_with_what_to_do(
@@ -217,7 +217,7 @@ def test_a_full_quota_is_told_with_what_to_do(
     (folder / "data/large").write_bytes(bytes(5 << 20))  # more than the server reads before it refuses
     for path in ("data/one.txt", "data/large"):
         with pytest.raises(RefusedError, match=r"quota exceeded.*relance reana delete"):
-            upload(client, workflow.id, folder, [path], Journal(tmp_path / "journal"))
+            upload(client, workflow.id, folder.__truediv__, [path], Journal(tmp_path / "journal"))
 
 
 def test_a_file_without_content_is_sent_with_its_length(
@@ -226,7 +226,7 @@ def test_a_file_without_content_is_sent_with_its_length(
     (folder / "data/none").write_bytes(b"")
     client = connect(server)
     workflow = begun(client, folder)
-    upload(client, workflow.id, folder, ["data/none"], Journal(tmp_path / "journal"))
+    upload(client, workflow.id, folder.__truediv__, ["data/none"], Journal(tmp_path / "journal"))
     assert server.calls("POST", "/workspace$")[-1].size == 0
 
 

@@ -2,13 +2,12 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,150 +15,11 @@ import yaml
 from tests import capsules
 
 from relance.capsule import writing
-from relance.cli import run_command_line
 from relance.store.layout import Layout
 from relance.store.store import Store
 
-from .server import TOKEN, Fault, Generation, Standin, serving
-
-REMOTE = Path(__file__).parents[2] / "analyses" / "remote"
-SERIAL = {
-    "inputs": {"files": ["data/one.txt"], "parameters": {"word": "hello", "times": 2}},
-    "workflow": {
-        "type": "serial",
-        "specification": {
-            "steps": [
-                {"name": "first", "environment": "docker://bash:5", "commands": ["echo ${word} > one.txt"]},
-                {
-                    "name": "second",
-                    "environment": "docker://bash:5",
-                    "commands": ["cat data/one.txt one.txt > out.txt"],
-                },
-            ]
-        },
-    },
-    "outputs": {"files": ["out.txt"]},
-}
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict:
-        return json.loads(self.out)
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("RELANCE_STORE", str(tmp_path / "store"))
-    monkeypatch.setenv("REANA_ACCESS_TOKEN", TOKEN)
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Callable[..., Said]]:
-    """`relance reana …` in this process; whatever it says or keeps, the token isn't in it."""
-    told: list[str] = []
-
-    def called(*arguments: str) -> Said:
-        code = run_command_line(["reana", *arguments])
-        out, err = capsys.readouterr()
-        told.append(out + err)
-        return Said(code, out, err)
-
-    yield called
-    assert all(TOKEN not in text for text in told)
-    for path in tmp_path.rglob("*"):
-        if path.is_file():
-            assert TOKEN.encode() not in path.read_bytes(), path
-
-
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, generation: Generation) -> Iterator[Standin]:
-    with serving(tmp_path / "server", generation) as state:
-        monkeypatch.setenv("REANA_SERVER_URL", state.address)
-        yield state
-        assert state.violations == []
-
-
-@pytest.fixture(params=list(Generation), ids=lambda one: one.name.lower())
-def server(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Standin]:
-    yield from served(tmp_path, monkeypatch, request.param)
-
-
-@pytest.fixture
-def newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
-    yield from served(tmp_path, monkeypatch, Generation.BEARER)
-
-
-@pytest.fixture
-def oldest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
-    yield from served(tmp_path, monkeypatch, Generation.JSON)
-
-
-@pytest.fixture
-def remote(tmp_path: Path) -> Path:
-    shutil.copytree(REMOTE, tmp_path / "remote", ignore=shutil.ignore_patterns(".snakemake"))
-    return tmp_path / "remote"
-
-
-@pytest.fixture
-def serial(tmp_path: Path) -> Callable[..., str]:
-    def made(**commands: str) -> str:
-        folder = tmp_path / "serial"
-        (folder / "data").mkdir(parents=True, exist_ok=True)
-        (folder / "data/one.txt").write_text("one\n")
-        content = json.loads(json.dumps(SERIAL))
-        for step in content["workflow"]["specification"]["steps"]:
-            step["commands"] = [commands.get(step["name"], step["commands"][0])]
-        (folder / "reana.yaml").write_text(yaml.safe_dump(content))
-        return str(folder)
-
-    return made
-
-
-@pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same analysis run here, by Snakemake, with the same parameters."""
-    folder = tmp_path_factory.mktemp("local") / "remote"
-    shutil.copytree(REMOTE, folder, ignore=shutil.ignore_patterns(".snakemake"))
-    (folder / "set.json").write_text(json.dumps({"times": 3, "signal": {"mass": 2500, "width": 0.5}}))
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", "set.json"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return folder
-
-
-def test_an_analysis_comes_back_from_each_generation_as_it_is_made_here(
-    server: Standin, say: Callable[..., Said], remote: Path, local: Path, tmp_path: Path
-) -> None:
-    (remote / "reana.yaml").write_text((remote / "reana.yaml").read_text().replace("times: 2", "times: 3"))
-    mass = yaml.safe_dump({"mass": 2500}, default_flow_style=True).strip()
-    done = say(
-        "submit",
-        "remote",
-        f"--set=signal={mass}",
-        "--skip-images",
-        "--follow",
-        "--fetch=got",
-        "--interval=0.2",
-    )
-    assert done.code == 0, done.err
-    assert "counting one" in done.out
-    got = sorted(
-        path.relative_to(tmp_path / "got") for path in (tmp_path / "got").rglob("*") if path.is_file()
-    )
-    assert list(map(str, got)) == ["results/parts/one.txt", "results/parts/two.txt", "results/total.txt"]
-    for path in got:
-        assert (tmp_path / "got" / path).read_bytes() == (local / path).read_bytes()
-    assert "mass 2500 width 0.5" in (tmp_path / "got/results/total.txt").read_text()
-    assert server.only().parameters == {"signal": {"mass": 2500, "width": 0.5}}
-    assert not (remote / ".relance").exists()
+from .conftest import Said
+from .server import Fault, Standin
 
 
 def test_a_client_that_was_killed_goes_on_with_its_run(

@@ -59,11 +59,11 @@ def meant(client: Client, run: str | None, environment: Mapping[str, str]) -> st
     Raises:
         InputError: there is neither.
     """
-    from relance.engines.reana import submitting
+    from relance.engines.reana import notes as kept
 
     if run:
         return run
-    known = submitting.notes(notes(environment), client.server.address)
+    known = kept.listed(notes(environment), client.server.address)
     if known:
         return known[0].workflow.id
     raise InputError(

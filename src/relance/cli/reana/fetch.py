@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,35 @@ import click
 
 from relance.cli import registries, signals
 from relance.cli.progress import counting
-from relance.cli.reana import connecting, options, telling
+from relance.cli.reana import connecting, options, recorded, telling
 from relance.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from relance.engines.reana.client import Client
-    from relance.engines.reana.model import State, Transferred
+    from relance.engines.reana.model import RemoteFile, State, Transferred
+    from relance.engines.reana.notes import Note
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be fetched."""
+
+    folder: Path
+    paths: tuple[str, ...] = ()
+    """Files and folders by name; none: the outputs."""
+    everything: bool = False
+    """Whether all files of the workspace are meant."""
+    record: bool = True
+    """Whether the run is recorded, if its outputs or everything is fetched."""
+    threads: int = 4
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What was fetched, and the record that was made."""
+
+    files: tuple[Transferred, ...]
+    record: Path | None
 
 
 @click.command(epilog=options.RUN_HELP)
@@ -25,6 +49,8 @@ if TYPE_CHECKING:
 @click.argument("paths", metavar="[PATH]…", nargs=-1)
 @click.option("-o", "--output", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
               help="Folder that they come into; the run's name, here, if left out.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="All files of the workspace, not the outputs alone.")
+@click.option("--record/--no-record", "recording", default=True, help="Record the run (default: yes).")
 @options.THREADS
 @registries.CA_FILE
 @options.JSON
@@ -33,6 +59,8 @@ def fetch(  # noqa: PLR0917 - click passes each by name
     run: str | None,
     paths: tuple[str, ...],
     output: Path | None,
+    everything: bool,
+    recording: bool,
     threads: int,
     ca_file: Path | None,
     as_json: bool,
@@ -42,39 +70,72 @@ def fetch(  # noqa: PLR0917 - click passes each by name
 
     Each file is verified against the server's listing, and gets its name when it is whole. What was fetched
     before and has not changed isn't fetched again.
+
+    With its outputs, or --all, comes what the run was given, and its record: the folder is then one that the
+    analysis ran in, as 'relance runs', 'capture' and 'compare' take it.
     """
-    with signals.raising(), connecting.connected(dict(os.environ), ca_file) as client:
-        state = client.state(connecting.meant(client, run, os.environ))
+    environment = dict(os.environ)
+    with signals.raising(), connecting.connected(environment, ca_file) as client:
+        state = client.state(connecting.meant(client, run, environment))
         folder = output or Path(state.workflow.name.replace("/", "-"))
-        done = fetched(client, state, paths, folder, threads, quiet=quiet)
+        wanted = Wanted(folder, paths, everything, recording, threads)
+        done = fetched(client, state, wanted, environment, quiet=quiet)
     if as_json:
-        click.echo(json.dumps([telling.row(file) for file in done], indent=2))
+        click.echo(json.dumps([telling.row(file) for file in done.files], indent=2))
     elif not quiet:
-        moved = [file for file in done if file.moved]
-        click.echo(f"{len(moved)} files fetched, {len(done) - len(moved)} were there already; in {folder}")
+        moved = [file for file in done.files if file.moved]
+        there = len(done.files) - len(moved)
+        click.echo(f"{len(moved)} files fetched, {there} were there already; in {folder}")
+        if done.record is not None:
+            click.echo(f"recorded: {done.record}")
     return ExitCode.OK
 
 
 def fetched(
-    client: Client, state: State, wanted: tuple[str, ...], folder: Path, threads: int, *, quiet: bool
-) -> tuple[Transferred, ...]:
-    """Fetch files and folders of a run; its outputs if none are named.
+    client: Client, state: State, wanted: Wanted, environment: Mapping[str, str], *, quiet: bool
+) -> Fetched:
+    """Fetch files and folders of a run, and record it.
 
     Raises:
         InputError: the workspace has none of a name, or a file would lie where it may not.
         UnreachableError: the server breaks off for good.
     """
-    from relance.engines.reana import fetching
+    from relance.engines.reana import fetching, notes
     from relance.engines.reana.journal import Journal
 
-    paths = wanted or _outputs(client.specification(state.workflow.id), state)
-    chosen = fetching.choose(client.files(state.workflow.id), paths)
-    journal = Journal(connecting.notes(os.environ) / state.workflow.id / "fetched.jsonl")
+    kept = connecting.notes(environment)
+    note = notes.of_run(kept, client.server.address, state.workflow)
+    listed = client.files(state.workflow.id)
+    chosen = listed if wanted.everything else _chosen(client, state, wanted, listed, note)
+    journal = Journal(kept / state.workflow.id / "fetched.jsonl")
+    folder = wanted.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with counting("fetching", quiet=quiet) as show:
-        return fetching.fetch(
-            client, state.workflow.id, chosen, folder, journal, threads=threads, told=telling.shown(show)
+        shown = telling.shown(show)
+        done = fetching.fetch(
+            client, state.workflow.id, chosen, folder, journal, threads=wanted.threads, told=shown
         )
+    made = None
+    if wanted.record and not wanted.paths:
+        made = recorded.record(client, state, note, wanted, environment, quiet=quiet)
+    return Fetched(done, made)
+
+
+def _chosen(
+    client: Client, state: State, wanted: Wanted, listed: tuple[RemoteFile, ...], note: Note | None
+) -> tuple[RemoteFile, ...]:
+    """Return the files that are meant.
+
+    A capsule's run may have been of another configuration than its reana.yaml is written for: then the
+    products that the capsule has are as good as the declared outputs.
+    """
+    from relance.engines.reana import fetching
+
+    if wanted.paths or note is None or not note.products:
+        paths = wanted.paths or _outputs(client.specification(state.workflow.id), state)
+        return fetching.choose(listed, paths)
+    there = [file for file in listed if file.path in note.products]
+    return tuple(there) or fetching.choose(listed, note.products)
 
 
 def _outputs(specification: Mapping[str, Any], state: State) -> tuple[str, ...]:

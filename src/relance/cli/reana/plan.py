@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def tell(request: Request, found: Mapping[str, Digest | None], *, as_json: bool) -> None:
     """Print what would be sent."""
     declared = request.declared
-    sizes = {path: (declared.folder / path).stat().st_size for path in declared.inputs}
+    sizes = {path: declared.place(path).stat().st_size for path in declared.inputs}
     if as_json:
         plan = {
             "name": request.name,

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from relance.drafting import graph
 from relance.drafting.graph import Job
 from relance.engines.reana import declared, parameters
 from relance.engines.reana.declared import Declared, Language
+from relance.engines.reana.notes import Origin
 from relance.errors import InputError
 from relance.model import UNKNOWN
 from relance.specification import reading
@@ -22,6 +23,8 @@ from relance.specification.model import Interface
 
 if TYPE_CHECKING:
     from relance.capsule.model import Capsule
+    from relance.store.layout import Descriptor
+    from relance.store.store import Store
 
 _LARGE = 1 << 22  # bytes; a workflow's own files are smaller
 
@@ -39,6 +42,11 @@ class Source:
     """What runs are called if nobody says otherwise."""
     jobs: Jobs
     """Gives the jobs that parameters lead to; none but for Snakemake."""
+    origin: Origin
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    """That of a captured run; what is given replaces its values."""
+    products: tuple[str, ...] = ()
+    """Those of a captured run."""
 
 
 @contextmanager
@@ -59,21 +67,12 @@ def opened(text: str, environment: Mapping[str, str], chosen_store: Path | None)
             found=f"a folder without {declared.NAME}",
             next_step="write one (docs/reana.md shows how)",
         )
-    from relance.capsule.checkout import checkout
-    from relance.capsule.model import Role
     from relance.cli import capsules
 
     store, described, capsule = capsules.opened(text, environment, chosen_store)
     with tempfile.TemporaryDirectory(prefix="relance-") as scratch:
         place = Path(scratch) / "analysis"
-        checkout(
-            store.layout,
-            capsule,
-            place,
-            roles=(Role.SOURCE, Role.INPUT),
-            known_as=described.digest,
-            papers=False,
-        )
+        check_out(store, described, capsule, place)
         if not (place / declared.NAME).is_file():
             raise InputError(
                 f"{text} can't be submitted",
@@ -81,7 +80,20 @@ def opened(text: str, environment: Mapping[str, str], chosen_store: Path | None)
                 found="none",
                 next_step="check it out, write one, and submit the folder",
             )
-        yield _of_capsule(place, capsule)
+        yield _of_capsule(place, capsule, Origin(None, described.digest, store.folder))
+
+
+def check_out(store: Store, described: Descriptor, capsule: Capsule, place: Path) -> None:
+    """Write what a run of a capsule is given into a new folder.
+
+    Raises:
+        InputError: something of the capsule is missing, damaged or hostile.
+    """
+    from relance.capsule.checkout import checkout
+    from relance.capsule.model import Role
+
+    roles = (Role.SOURCE, Role.INPUT)
+    checkout(store.layout, capsule, place, roles=roles, known_as=described.digest, papers=False)
 
 
 def _of_folder(folder: Path, environment: Mapping[str, str]) -> Source:
@@ -103,7 +115,7 @@ def _of_folder(folder: Path, environment: Mapping[str, str]) -> Source:
             configuration.write_text(json.dumps(whole), encoding="utf-8")
             return graph.read(place, place / found.file, configuration, environment).jobs
 
-    return Source(found, interface, folder.name, jobs)
+    return Source(found, interface, folder.name, jobs, Origin(folder))
 
 
 def _stage(found: Declared, place: Path) -> None:
@@ -117,7 +129,7 @@ def _stage(found: Declared, place: Path) -> None:
             shutil.copyfile(source, target)
 
 
-def _of_capsule(folder: Path, capsule: Capsule) -> Source:
+def _of_capsule(folder: Path, capsule: Capsule, origin: Origin) -> Source:
     """Tell the jobs as they were captured: a capsule's Snakefile isn't run to find out."""
     recorded = tuple(
         Job(
@@ -133,7 +145,12 @@ def _of_capsule(folder: Path, capsule: Capsule) -> Source:
         for job in capsule.jobs
     )
     identity = capsule.specification.identity
-    return Source(declared.read(folder), capsule.specification.interface, identity.name, lambda _: recorded)
+    found = declared.read(folder)
+    known = capsule.run.configuration
+    captured = dict(known) if found.language is Language.SNAKEMAKE and known != UNKNOWN else {}
+    products = tuple(file.path for file in capsule.files if file.role == "product")
+    interface = capsule.specification.interface
+    return Source(found, interface, identity.name, lambda _: recorded, origin, captured, products)
 
 
 def _written(image: object) -> str | None:

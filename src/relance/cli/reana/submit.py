@@ -77,6 +77,7 @@ def submit(  # noqa: PLR0917 - click passes each by name
     environment = dict(os.environ)
     with signals.raising(), source.opened(analysis, environment, chosen_store) as given:
         typed = parameters.typed(given.declared, asking.pairs(assignments, "--set"), given.interface)
+        typed = parameters.merged(given.configuration, typed)
         jobs = given.jobs(typed)
         steps = images.named(given.declared, jobs)
         found = images.check(steps, None if skip_images else _look(environment))
@@ -86,6 +87,8 @@ def submit(  # noqa: PLR0917 - click passes each by name
             typed,
             asking.pairs(options, "--option"),
             jobs,
+            given.origin,
+            given.products,
         )
         if dry_run:
             plan.tell(request, found, as_json=as_json)
@@ -123,9 +126,11 @@ def submit(  # noqa: PLR0917 - click passes each by name
                 told["status"] = state.status
                 code = ExitCode.OK if state.status == "finished" else ExitCode.FAILED
                 if code is ExitCode.OK and output is not None:
-                    fetched = fetch.fetched(client, state, (), output, threads, quiet=quiet)
-                    told["files"] = [telling.row(file) for file in fetched]
-                    say(f"{len(fetched)} files in {output}")
+                    wanted = fetch.Wanted(output, threads=threads)
+                    fetched = fetch.fetched(client, state, wanted, environment, quiet=quiet)
+                    told["files"] = [telling.row(file) for file in fetched.files]
+                    told["record"] = None if fetched.record is None else str(fetched.record)
+                    say(f"{len(fetched.files)} files in {output}")
             if as_json:
                 click.echo(json.dumps(told, indent=2))
             if code is not ExitCode.OK:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from relance.engines.leavings import printable
@@ -111,11 +112,22 @@ def _job(key: str, said: dict[str, Any]) -> JobLog:
         _text(said.get("docker_img")),
         _text(said.get("cmd")),
         _text(said.get("logs")),
+        _time(said.get("started_at")),
+        _time(said.get("finished_at")),
     )
 
 
 def _text(value: Any) -> str:
     return str(printable(value)) if isinstance(value, str) else ""
+
+
+def _time(value: Any) -> float | None:
+    """Return a time as servers write it, ISO 8601 in UTC."""
+    try:
+        told = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return None if told is None else (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _count(value: Any) -> int:

@@ -23,7 +23,7 @@ def of(declared: Declared) -> bytes:
     """
     if len(declared.definition) > MOST_FILES:
         raise _too_much(f"{MOST_FILES} files", f"{len(declared.definition)}")
-    size = sum((declared.folder / path).stat().st_size for path in declared.definition)
+    size = sum(declared.place(path).stat().st_size for path in declared.definition)
     if size > MOST_BYTES:
         raise _too_much(f"{MOST_BYTES >> 20} MiB", f"{size / (1 << 20):.0f} MiB")
     kept = io.BytesIO()
@@ -32,7 +32,7 @@ def of(declared: Declared) -> bytes:
             entry = zipfile.ZipInfo(path, _EPOCH)
             entry.create_system = 3  # Unix
             entry.external_attr = _MODE
-            made.writestr(entry, (declared.folder / path).read_bytes())
+            made.writestr(entry, declared.place(path).read_bytes())
     return kept.getvalue()
 
 

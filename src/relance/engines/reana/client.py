@@ -146,6 +146,13 @@ class Client:
         said = answers.mapping(self.session.read("GET", _at(workflow, "parameters")), self.session.broken)
         return answers.mapping(said.get("parameters"), self.session.broken)
 
+    def snakemake(self) -> str | None:
+        """Return the version of Snakemake that the server says it runs; None if it doesn't say."""
+        said = self.session.read("GET", "/api/info")
+        told = said.get("snakemake_engine_version") if isinstance(said, dict) else None
+        version = told.get("value") if isinstance(told, dict) else None
+        return self.session.cleaned(version) if isinstance(version, str) and version else None
+
     def stop(self, workflow: str) -> None:
         """Stop a run."""
         self.session.read("PUT", _at(workflow, "status"), query={"status": "stop"}, content={})

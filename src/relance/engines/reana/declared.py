@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,12 @@ class Declared:
     """Files and folders that are fetched."""
     ignored: tuple[str, ...] = ()
     """Files of folders that .gitignore or .reanaignore leave out."""
+    instead: Mapping[str, Path] = field(default_factory=dict)
+    """Files that are sent in place of those of the folder, by the path that they take."""
+
+    def place(self, path: str) -> Path:
+        """Return where a file that is sent lies on this machine."""
+        return self.instead.get(path, self.folder / path)
 
 
 def read(folder: Path) -> Declared:
@@ -63,7 +69,7 @@ def read(folder: Path) -> Declared:
 def serial(declared: Declared) -> Any:
     """Return the steps of a serial workflow, from reana.yaml or the file that it names."""
     if declared.file is not None:
-        return document.read(declared.folder / declared.file).value
+        return document.read(declared.place(declared.file)).value
     return declared.content["workflow"].get("specification")
 
 

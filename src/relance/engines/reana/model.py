@@ -111,6 +111,9 @@ class JobLog:
     image: str
     command: str
     text: str
+    started: float | None = None
+    """Unix time, s; None if the server doesn't tell."""
+    ended: float | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,19 +9,17 @@ from typing import Any
 
 from relance import digest
 from relance.drafting.graph import Job
-from relance.engines.reana import answers, bundle, expansion
+from relance.engines.reana import bundle, expansion, notes
 from relance.engines.reana.client import Client
 from relance.engines.reana.declared import Declared
 from relance.engines.reana.journal import Journal
 from relance.engines.reana.model import Protocol, State, Status, Transferred, Workflow
+from relance.engines.reana.notes import Note, Origin
 from relance.engines.reana.session import RefusedError, UnreachableError
 from relance.engines.reana.uploading import upload
 from relance.model import Digest
-from relance.store.atomic import write_text
 from relance.store.registry.transfer import Told
 
-_NOTE = "submission.json"
-_UPLOADED = "uploaded.jsonl"
 _NOT_YET = frozenset({Status.CREATED})
 
 
@@ -36,32 +33,19 @@ class Request:
     options: Mapping[str, Any] = field(default_factory=dict)
     jobs: tuple[Job, ...] = ()
     """Of a Snakemake workflow, for servers of 0.9."""
+    origin: Origin = field(default_factory=Origin)
+    products: tuple[str, ...] = ()
+    """What is fetched, as far as it is made, beside the outputs that reana.yaml declares."""
 
     def digest(self, server: str) -> Digest:
         """Return what tells this request from others; inputs are not part of it."""
         files = {
-            path: digest.of_file(self.declared.folder / path)
+            path: digest.of_file(self.declared.place(path))
             for path in self.declared.definition
             if path not in self.declared.inputs
         }
         told = {"server": server, "name": self.name, "content": self.declared.content, "files": files}
         return digest.of_json({**told, "parameters": self.parameters, "options": self.options})
-
-
-@dataclass(frozen=True)
-class Note:
-    """What is remembered of a run that was submitted from here."""
-
-    folder: Path
-    server: str
-    workflow: Workflow
-    request: str
-    """Digest of the request."""
-
-    @property
-    def uploaded(self) -> Journal:
-        """What was uploaded."""
-        return Journal(self.folder / _UPLOADED)
 
 
 @dataclass(frozen=True)
@@ -74,12 +58,6 @@ class Submitted:
     """Of the server, about the specification."""
     picked_up: bool
     """Whether an earlier call made it."""
-
-
-def notes(folder: Path, server: str) -> tuple[Note, ...]:
-    """Return the runs submitted to a server from here, the latest first; what can't be read is left out."""
-    found = sorted(folder.glob(f"*/{_NOTE}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return tuple(note for note in map(_read, found) if note is not None and note.server == server)
 
 
 def submit(
@@ -112,8 +90,17 @@ def submit(
     found = None if again else _on_its_way(client, request, asked, folder)
     if found is None:
         workflow, warnings = _create(client, request)
-        note = Note(folder / workflow.id, client.server.address, workflow, asked)
-        _write(note)
+        note = Note(
+            folder / workflow.id,
+            client.server.address,
+            workflow,
+            asked,
+            request.origin,
+            request.declared.inputs,
+            request.parameters,
+            request.products,
+        )
+        notes.keep(note, request.declared)
         state = State(workflow, Status.CREATED)
     else:
         note, state = found
@@ -124,7 +111,7 @@ def submit(
         files = upload(
             client,
             note.workflow.id,
-            declared.folder,
+            declared.place,
             declared.inputs,
             note.uploaded,
             threads=threads,
@@ -135,7 +122,7 @@ def submit(
 
 
 def _on_its_way(client: Client, request: Request, asked: Digest, folder: Path) -> tuple[Note, State] | None:
-    for note in notes(folder, client.server.address):
+    for note in notes.listed(folder, client.server.address):
         if note.request != asked:
             continue
         try:
@@ -151,7 +138,7 @@ def _has_all(declared: Declared, uploaded: Journal) -> bool:
     """Tell whether the inputs are still those that a run got."""
     for path in declared.inputs:
         known = uploaded.known(path)
-        if known is None or known.digest != digest.of_file(declared.folder / path):
+        if known is None or known.digest != digest.of_file(declared.place(path)):
             return False
     return True
 
@@ -173,22 +160,3 @@ def _start(client: Client, workflow: Workflow, request: Request) -> None:
         # The answer may be lost though the run was started; a second start is refused.
         if client.state(workflow.id).status in _NOT_YET:
             raise
-
-
-def _write(note: Note) -> None:
-    note.folder.mkdir(parents=True, exist_ok=True)
-    told = {
-        "server": note.server,
-        "workflow_id": note.workflow.id,
-        "workflow_name": note.workflow.name,
-        "request": note.request,
-    }
-    write_text(note.folder / _NOTE, json.dumps(told, indent=2) + "\n")
-
-
-def _read(path: Path) -> Note | None:
-    try:
-        said = json.loads(path.read_text("utf-8"))
-        return Note(path.parent, said["server"], answers.workflow(said, ValueError), said["request"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BufferedIOBase
 from pathlib import Path
 from typing import IO
@@ -23,14 +23,14 @@ _BLOCK = 1 << 18  # bytes
 def upload(
     client: Client,
     workflow: str,
-    folder: Path,
+    place: Callable[[str], Path],
     files: Iterable[str],
     journal: Journal,
     *,
     threads: int = 4,
     told: Told = lambda _moved: None,
 ) -> tuple[Transferred, ...]:
-    """Bring files of a folder into the workspace of a run, and see that they are there.
+    """Bring files into the workspace of a run, and see that they are there; `place` says where each lies.
 
     A file is left out if it was sent to this run before (`journal`), has the same content, and is listed
     with its size. REANA takes files as a whole: an interrupted one is sent again from its beginning.
@@ -41,20 +41,20 @@ def upload(
     """
     wanted = tuple(sorted(set(files)))
     there = {file.path: file.size for file in client.files(workflow)}
-    sizes = {path: _size(folder / path) for path in wanted}
+    sizes = {path: _size(place(path)) for path in wanted}
     already: dict[str, Transferred] = {}
     for path in wanted:
         known = journal.known(path)
         if known is None or not known.size == sizes[path] == there.get(path):
             continue
-        if digest.of_file(folder / path) == known.digest:
+        if digest.of_file(place(path)) == known.digest:
             already[path] = known
     tally = Tally(len(wanted), sum(sizes.values()), told)
     tally.add(sum(done.size for done in already.values()), len(already))
     sent: dict[str, Transferred] = {}
 
     def send(path: str) -> None:
-        body = _Body(folder / path, sizes[path], tally)
+        body = _Body(place(path), sizes[path], tally)
         client.upload(workflow, path, body.begin)
         sent[path] = Transferred(path, sizes[path], body.digest, moved=True)
         journal.note(sent[path])

@@ -1,0 +1,173 @@
+"""A run of a server, fetched, is a recorded run like those of this machine."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from relance import digest, schema
+from relance.cli import run_command_line
+
+from .conftest import REMOTE, Said
+from .server import Standin
+
+SPECIFICATION = """\
+format: analysis-specification
+version: 1
+identity: {name: remote, title: Small, version: "1.0", authors: [{name: A. Physicist}], licence: MIT}
+workflow: {language: snakemake, file: Snakefile, sources: [Snakefile, config.yaml, rules, reana.yaml]}
+interface:
+  results:
+    total: {title: Lines, type: file, file: results/total.txt}
+products:
+  keep:
+    - {path: results/**, reason: small}
+visibility: {specification: public, products: public, results: public}
+"""
+
+
+def recorded(folder: Path) -> dict:
+    (path,) = folder.glob(".snakemake/relance/run-*/record.json")
+    schema.load(path, schema.bundled("run-record"))
+    return json.loads(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same analysis run here, by Snakemake, with the same parameters."""
+    folder = tmp_path_factory.mktemp("local") / "remote"
+    shutil.copytree(REMOTE, folder, ignore=shutil.ignore_patterns(".snakemake"))
+    (folder / "set.json").write_text(json.dumps({"times": 3, "signal": {"mass": 2500, "width": 0.5}}))
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", "set.json"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def test_an_analysis_comes_back_from_each_generation_as_it_is_made_here_and_is_recorded(  # noqa: PLR0917
+    server: Standin,
+    say: Callable[..., Said],
+    remote: Path,
+    local: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (remote / "reana.yaml").write_text((remote / "reana.yaml").read_text().replace("times: 2", "times: 3"))
+    mass = yaml.safe_dump({"mass": 2500}, default_flow_style=True).strip()
+    done = say(
+        "submit",
+        "remote",
+        f"--set=signal={mass}",
+        "--skip-images",
+        "--follow",
+        "--fetch=got",
+        "--interval=0.2",
+    )
+    assert done.code == 0, done.err
+    assert "counting one" in done.out
+    results = tmp_path / "got/results"
+    got = sorted(path.relative_to(tmp_path / "got") for path in results.rglob("*") if path.is_file())
+    assert list(map(str, got)) == ["results/parts/one.txt", "results/parts/two.txt", "results/total.txt"]
+    for path in got:
+        assert (tmp_path / "got" / path).read_bytes() == (local / path).read_bytes()
+    assert "mass 2500 width 0.5" in (tmp_path / "got/results/total.txt").read_text()
+    assert server.only().parameters == {"signal": {"mass": 2500, "width": 0.5}}
+    assert not (remote / ".relance").exists()
+    as_told(recorded(tmp_path / "got"), server)
+    assert run_command_line(["runs", "show", "--dir", "got"]) == 0
+    shown = capsys.readouterr().out
+    assert server.address in shown
+    assert "count name=one: ok" in shown
+    assert run_command_line(["compare", "got/results", str(local / "results")]) == 0
+
+
+def as_told(found: dict, server: Standin) -> None:
+    """Check that a record says of a run what the server says, and no more."""
+    run = found["run"]
+    assert run["remote"] == {
+        "engine": "reana",
+        "server": server.address,
+        "version": str(server.generation) if server.bundles else "unknown",
+        "id": server.only().id,
+        "name": "remote.1",
+    }
+    assert [run[key] for key in ("status", "runtime", "snakemake", "made")] == [
+        "ok",
+        "reana",
+        "9.27.1",
+        "afterwards",
+    ]
+    assert run["platform"] == run["processor"] == run["libc"] == "unknown", "nobody tells of the machine"
+    assert run["configuration"]["signal"]["mass"] == 2500
+    jobs = [(job["rule"], job["status"], job["exit"], job["attempts"]) for job in found["jobs"]]
+    assert jobs == [("count", "ok", 0, 1), ("count", "ok", 0, 1), ("total", "ok", 0, 1)]
+    assert found["times"]["started"] <= found["times"]["ended"]
+    files = {file["path"]: file["digest"] for file in found["files"]}
+    for path in ("data/one.txt", "results/parts/one.txt", "results/total.txt"):
+        assert files[path] == digest.of_file(server.only().workspace / path)
+
+
+def test_a_fetched_run_can_be_captured(
+    newest: Standin,
+    say: Callable[..., Said],
+    remote: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (remote / "specification.yaml").write_text(SPECIFICATION)
+    for path in (remote / "Snakefile", remote / "rules/count.smk"):
+        path.write_text(path.read_text().replace("docker://bash:5", "docker://registry.invalid/bash:5"))
+    assert say("submit", "remote", "--skip-images", "--wait", "--interval=0.2").code == 0
+    assert say("fetch", "-o", "got").code == 0
+    code = run_command_line(["capture", "got", "--spec", str(remote / "specification.yaml"), "--json"])
+    _, err = capsys.readouterr()
+    assert code == 0, err
+    assert run_command_line(["inspect", "remote:1.0", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["runtime"].startswith("reana")
+    assert run_command_line(["verify", "remote:1.0", "-q"]) == 0
+
+
+def test_a_failed_run_is_recorded_as_such_with_what_it_left(
+    newest: Standin, say: Callable[..., Said], remote: Path, tmp_path: Path
+) -> None:
+    snakefile = remote / "Snakefile"
+    snakefile.write_text(snakefile.read_text().replace("echo adding > {log};", "false;"))
+    assert say("submit", "remote", "--skip-images", "--wait", "--interval=0.2").code == 1
+    assert say("fetch", "--all", "-o", "got").code == 0
+    found = recorded(tmp_path / "got")
+    assert found["run"]["status"] == "failed"
+    assert [job["status"] for job in found["jobs"]] == ["ok", "ok", "failed"]
+    assert [job["exit"] for job in found["jobs"]] == [0, 0, "unknown"]
+
+
+def test_a_run_that_changed_its_input_is_not_recorded_and_one_from_elsewhere_neither(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = serial(first="echo changed > data/one.txt; echo > one.txt")
+    Path(folder, "data/one.txt").write_text("as it was\n")
+    assert say("submit", folder, "--skip-images", "--wait", "--interval=0.2").code == 0
+    Path(folder, "data/one.txt").write_text("another by now\n")
+    done = say("fetch", "-o", "got")
+    assert done.code == 0
+    assert "not recorded: " in done.err
+    assert "the run changed its input" in done.err
+    assert not (tmp_path / "got/.snakemake").exists()
+    for note in (tmp_path / "cache").rglob("submission.json"):
+        note.unlink()
+    elsewhere = say("fetch", "serial.1", "-o", "elsewhere")
+    assert "wasn't submitted from here" in elsewhere.err
+    assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["out.txt"]
+
+
+def test_a_serial_run_is_recorded_with_the_steps_that_the_server_tells(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
+) -> None:
+    assert say("submit", serial(), "--skip-images", "--fetch=got", "--interval=0.2").code == 0
+    found = recorded(tmp_path / "got")
+    assert [(job["rule"], job["status"]) for job in found["jobs"]] == [("first", "ok"), ("second", "ok")]
+    assert [file["path"] for file in found["files"]] == ["data/one.txt", "out.txt"]
