@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -46,7 +47,9 @@ def relance() -> None:
 
 def main() -> None:
     """Run the command line and exit with an `ExitCode`."""
-    sys.exit(run_command_line(sys.argv[1:]))
+    status = run_command_line(sys.argv[1:])
+    gc.freeze()  # Python would look through all objects before it ends, which can take as long as the command
+    sys.exit(status)
 
 
 def run_command_line(arguments: Sequence[str]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,12 +10,11 @@ import click
 
 from relance.cli.progress import counting
 from relance.engines import snakemake
-from relance.engines.local import LocalEngine
-from relance.engines.snakemake import RunFolder
+from relance.engines.local import Start
 from relance.model import RunRecord, RunRequest, StepPlan, StepProgress, StepState
 from relance.recording import sources
 from relance.recording.build import Effects
-from relance.recording.sources import Graph
+from relance.recording.sources import Called, Graph
 from relance.specification import reading
 from relance.specification.model import Outside
 from relance.steps import entries, ledger, notes, remember, settle, situation
@@ -50,12 +49,15 @@ class Size(click.ParamType[int]):
 class Reuse:
     """The store as one run uses it."""
 
-    engine: LocalEngine
-    request: RunRequest
-    folder: RunFolder
+    start: Start
     store: Store
     say: Callable[[str], None]
     quiet: bool
+
+    @property
+    def request(self) -> RunRequest:
+        """What is run."""
+        return self.start.request
 
     def settle(self) -> Settled | None:
         """Plan the run and restore what needn't run; None if nothing is known, or nothing can be told.
@@ -72,7 +74,7 @@ class Reuse:
             return None
         with counting("reading what lies there", quiet=self.quiet) as progress:
             effects = Effects(digests(analysis), lambda _: None, progress)
-            folders = Folders(analysis, self.folder)
+            folders = Folders(analysis, self.start.folder)
             return settle.settle(
                 self._graph, folders, self._runner, self.store, effects, dry=self.request.dry_run
             )
@@ -84,11 +86,11 @@ class Reuse:
             RelanceError: a file can't be read.
             OSError: the store can't be written to.
         """
-        graph = sources.written_graph(self.folder.graph) or (known.graph if known else None)
+        graph = sources.written_graph(self.start.folder.graph) or (known.graph if known else None)
         if graph is None:
             return
         analysis = self.request.analysis
-        context = situation.context(Place(analysis, self.folder, graph), self._runner, record.run)
+        context = situation.context(Place(analysis, self.start.folder, graph), self._runner, record.run)
         with counting("keeping results", quiet=self.quiet) as progress:
             total = sum(file.size for file in record.files if not isinstance(file.size, str))
             done = 0
@@ -104,16 +106,31 @@ class Reuse:
             self.say(f"too large to be kept in the store (see --keep): {', '.join(found.known_only)}")
 
     def _graph(self) -> Graph | None:
-        kind = self.engine.runtime.kind
-        arguments = snakemake.arguments(self.request, kind, self.folder)
-        environment = snakemake.environment(self.engine.outer, kind, self.folder)
-        return sources.graph(arguments, self.request.analysis, environment)[0]
+        engine, folder = self.start.engine, self.start.folder
+        arguments = snakemake.arguments(self.request, engine.runtime.kind, folder)
+        return sources.graph(arguments, self.request.analysis, {}, _Call(self.start))[0]
 
     @property
     def _runner(self) -> Runner:
-        runtime = self.engine.runtime
+        engine = self.start.engine
+        runtime = engine.runtime
         outside = _outside(self.request.analysis)
-        return Runner(runtime.kind, runtime.version, self.engine.images, self.engine.environments, outside)
+        return Runner(runtime.kind, runtime.version, engine.images, engine.environments, outside)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """Asks the Snakemake that is to run for its graph; see `recording.sources.Call`."""
+
+    start: Start
+
+    def __call__(
+        self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], scratch: Path
+    ) -> Called:
+        """Run a command in the folder and environment of the run."""
+        del folder, environment, scratch
+        answer = self.start.read(command)
+        return Called(answer.status, answer.said)
 
 
 def _outside(analysis: Path) -> tuple[Outside, ...]:

@@ -16,7 +16,7 @@ from relance.cli.progress import counting
 from relance.cli.reuse import Reuse
 from relance.engines import local, snakemake
 from relance.engines.base import Watch
-from relance.engines.local import LocalEngine
+from relance.engines.local import LocalEngine, Start
 from relance.engines.snakemake import RunFolder
 from relance.errors import AnalysisError, ExitCode, RelanceError
 from relance.model import RunRecord, RunRequest, RunResult, RunStatus, RuntimeKind, StepProgress
@@ -131,15 +131,15 @@ def run(  # noqa: PLR0917 - click passes each by name
         )
     if not dry_run:
         say(f"steps run in {engine.runtime.kind} {engine.runtime.version}".rstrip())
-    with engine.opened(request) as folder:
-        reused = Reuse(engine, request, folder, Store(store), say, quiet) if reusing else None
+    with engine.opened(request) as folder, engine.starting(request, folder) as start:
+        reused = Reuse(start, Store(store), say, quiet) if reusing else None
         with signals.raising():
             settled = _settled(reused)
         with signals.noting(lambda: say("stopping; half-written results are removed")) as noted:
-            result = _without_running(request, engine, folder, settled)
+            result = _without_running(start, settled)
             if result is None:
                 with display.showing(sys.stderr, usable, quiet=quiet or dry_run) as show:
-                    result = engine.run(request, Watch(show, lambda: noted.first), folder)
+                    result = start.run(Watch(show, lambda: noted.first))
         if settled is not None:
             result = dataclasses.replace(result, plan=reuse.told(settled))
         if not dry_run:
@@ -172,15 +172,14 @@ def _settled(reused: Reuse | None) -> Settled | None:
     return settled
 
 
-def _without_running(
-    request: RunRequest, engine: LocalEngine, folder: RunFolder, settled: Settled | None
-) -> RunResult | None:
+def _without_running(start: Start, settled: Settled | None) -> RunResult | None:
     """Return the result if nothing is left to run, or to be said by Snakemake; else None."""
+    request = start.request
     if settled is None or (settled.runs and not request.dry_run):
         return None
     return RunResult(
         analysis=request.analysis,
-        runtime=engine.runtime.kind,
+        runtime=start.engine.runtime.kind,
         status=RunStatus.OK,
         message="",
         steps_total=0,
@@ -188,7 +187,7 @@ def _without_running(
         failed=(),
         seconds=0.0,
         results=settled.plan.targets,
-        record=folder.path,
+        record=start.folder.path,
         planned=reuse.planned(settled) if request.dry_run else (),
     )
 

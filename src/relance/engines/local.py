@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 from relance.engines import (
     environments,
     folders,
+    gates,
     images,
     outcome,
     process,
@@ -21,7 +22,10 @@ from relance.engines import (
     standin,
 )
 from relance.engines.base import Capabilities, Watch
+from relance.engines.gates import Answer, Gate
+from relance.engines.process import Child
 from relance.engines.progress import EventFile, Progress, Tracker
+from relance.engines.snakemake import RunFolder
 from relance.model import ImageRef, RunRequest, RunResult, Runtime, RuntimeKind
 from relance.store import images as store_images
 from relance.store.images import LocalImage
@@ -43,22 +47,17 @@ class LocalEngine:
         """What this engine can and can't do."""
         return Capabilities(remote=False, dry_run=True, runtimes=frozenset(RuntimeKind))
 
-    def run(self, request: RunRequest, watch: Watch, folder: snakemake.RunFolder | None = None) -> RunResult:
+    def run(self, request: RunRequest, watch: Watch) -> RunResult:
         """Run the workflow to its end; see `Engine.run`.
-
-        folder: that of the run, if it was opened before; see `opened`.
 
         Raises:
             InputError: there is no Snakefile, or the analysis can't be written to.
         """
-        started = time.monotonic()
-        if folder is not None:
-            return self._run_in(folder, request, watch, started)
-        with self.opened(request) as new:
-            return self._run_in(new, request, watch, started)
+        with self.opened(request) as folder, self.starting(request, folder) as start:
+            return start.run(watch)
 
     @contextmanager
-    def opened(self, request: RunRequest) -> Iterator[snakemake.RunFolder]:
+    def opened(self, request: RunRequest) -> Iterator[RunFolder]:
         """Make the folder of a run, with the values given for it, and hold it until the block ends.
 
         Raises:
@@ -70,45 +69,59 @@ class LocalEngine:
             snakemake.write_settings(request, folder)
             yield folder
 
-    def _run_in(
-        self, folder: snakemake.RunFolder, request: RunRequest, watch: Watch, started: float
-    ) -> RunResult:
-        label = f"relance.run={folder.path.name}"
+    @contextmanager
+    def starting(self, request: RunRequest, folder: RunFolder) -> Iterator[Start]:
+        """Start Snakemake, which loads beside what the block does, and waits until `Start.run` is called.
+
+        Until then it reads nothing of the analysis but for `Start.read`. Without that call it is ended.
+
+        Raises:
+            InputError: the analysis can't be mounted into containers.
+        """
+        kind = self.runtime.kind
+        try:
+            self._install_stand_in(request, folder)
+            with (
+                gates.made(folder.gate) as gate,
+                process.started(
+                    snakemake.command(request, kind, folder, gated=True),
+                    folder=request.analysis,
+                    environment=snakemake.environment(self.outer, kind, folder),
+                    console=folder.console,
+                ) as child,
+            ):
+                yield Start(self, request, folder, gate, child)
+        finally:
+            for part in (folder.scratch, folder.programs):
+                shutil.rmtree(part, ignore_errors=True)
+
+    def finish(self, start: Start, watch: Watch) -> RunResult:
+        """Open the gate and wait for the run's end; see `Start.run`."""
+        started = time.monotonic()
         tracker = Tracker()
-        events = EventFile(folder.events)
+        events = EventFile(start.folder.events)
 
         def beat() -> None:
             for event in events.new():
                 tracker.update(event)
             watch.progress(tracker.progress)
 
-        try:
-            self._install_stand_in(request, folder, label)
-            kind = self.runtime.kind
-            ending = process.run(
-                snakemake.command(request, kind, folder),
-                folder=request.analysis,
-                environment=snakemake.environment(self.outer, kind, folder),
-                console=folder.console,
-                beat=beat,
-                stop=watch.stop,
-            )
-            if ending.stopped_by is not None or ending.killed:
-                self._tidy(request, folder, label, tracker.progress, killed=ending.killed)
-        finally:
-            for part in (folder.scratch, folder.programs):
-                shutil.rmtree(part, ignore_errors=True)
+        start.gate.open()
+        ending = start.child.attend(beat, watch.stop)
+        if ending.stopped_by is not None or ending.killed:
+            self._tidy(start, tracker.progress, killed=ending.killed)
         seconds = time.monotonic() - started
         return outcome.result(
-            request, self.runtime.kind, folder, ending=ending, tracker=tracker, seconds=seconds
+            start.request, self.runtime.kind, start.folder, ending=ending, tracker=tracker, seconds=seconds
         )
 
-    def _install_stand_in(self, request: RunRequest, folder: snakemake.RunFolder, label: str) -> None:
+    def _install_stand_in(self, request: RunRequest, folder: RunFolder) -> None:
         kind = self.runtime.kind
         for name in ("home", "tmp"):
             (folder.scratch / name).mkdir(parents=True)
         if kind is RuntimeKind.APPTAINER:
             standin.check_mountable(kind, request.analysis)
+            folder.programs.mkdir()
             return
         plain = kind is RuntimeKind.PLAIN
         programs = {environment.name: str(environment.programs) for environment in self.environments}
@@ -123,27 +136,19 @@ class LocalEngine:
             program=None if plain else runtimes.program(kind),
             folder=request.analysis,
             scratch=folder.scratch,
-            label=label,
+            label=_label(folder),
             environment=snakemake.JOB_ENVIRONMENT,
             images=targets,
         )
         standin.install(stand_in, folder.programs)
 
-    def _tidy(
-        self,
-        request: RunRequest,
-        folder: snakemake.RunFolder,
-        label: str,
-        progress: Progress,
-        *,
-        killed: bool,
-    ) -> None:
+    def _tidy(self, start: Start, progress: Progress, *, killed: bool) -> None:
         """Remove what an interrupted run may have left: containers, half-written outputs, locks."""
-        kind = self.runtime.kind
+        request, folder, kind = start.request, start.folder, self.runtime.kind
         if kind in {RuntimeKind.PODMAN, RuntimeKind.DOCKER}:
             program = str(runtimes.program(kind))
             left = runtimes.ask(
-                [program, "ps", "--all", "--quiet", "--filter", f"label={label}"]
+                [program, "ps", "--all", "--quiet", "--filter", f"label={_label(folder)}"]
             ).stdout.split()
             if left:
                 runtimes.ask([program, "rm", "--force", *left])
@@ -155,6 +160,33 @@ class LocalEngine:
             unlocking = [*snakemake.command(request, kind, folder), "--unlock"]
             environment = snakemake.environment(self.outer, kind, folder)
             subprocess.run(unlocking, cwd=request.analysis, env=environment, capture_output=True, check=False)
+
+
+@dataclass(frozen=True)
+class Start:
+    """A Snakemake that was started and waits at its gate."""
+
+    engine: LocalEngine
+    request: RunRequest
+    folder: RunFolder
+    gate: Gate
+    child: Child
+
+    def read(self, command: Sequence[str]) -> Answer:
+        """Let a copy of it read the graph, which saves another one's start; nothing runs.
+
+        command: as `snakemake.observed` gives it.
+        """
+        return self.gate.ask(snakemake.words(command), lambda: self.child.process.poll() is None)
+
+    def run(self, watch: Watch) -> RunResult:
+        """Let it run the workflow to its end; once."""
+        return self.engine.finish(self, watch)
+
+
+def _label(folder: RunFolder) -> str:
+    """Return the label of a run's containers."""
+    return f"relance.run={folder.path.name}"
 
 
 def prepare(

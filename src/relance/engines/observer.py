@@ -17,6 +17,7 @@ HDF5's, does not, nor does a program that the Snakefile starts: such programs ar
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import Any
@@ -226,33 +227,62 @@ def _attach(observer: Observer, outfile: str, *, only_graph: bool) -> None:
         Workflow.execute = _execute
 
 
-def _wait(gate: str) -> None:
-    """Wait until the gate is opened; end if it never will be."""
+def _wait(gate: str) -> list[str] | None:
+    """Wait until the gate is opened; end if it never will be.
+
+    If a graph is asked for, a copy of this process reads it: there the words are returned that `main` goes on
+    with.
+    """
     # Not to open it, but to read from it waits; without a writer both are over at once.
     end = os.open(gate, os.O_RDONLY | os.O_NONBLOCK)
     os.set_blocking(end, True)
-    opened = os.read(end, 1)
-    os.close(end)
-    if not opened:
-        os._exit(0)
+    with open(end, "rb", buffering=0) as stream:
+        while line := stream.readline():
+            if not line.strip():
+                return None
+            copy = _copy()
+            if copy == 0:
+                said = os.open(f"{gate}-said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                os.dup2(said, 1)
+                os.dup2(said, 2)
+                with open(f"{gate}-asked", encoding="utf-8") as asked:
+                    return list(json.load(asked))
+            _, status = os.waitpid(copy, 0)
+            with open(f"{gate}-answer", "w", encoding="utf-8") as answer:
+                answer.write(f"{os.waitstatus_to_exitcode(status)}\n")
+    os._exit(0)
+
+
+def _copy() -> int:
+    """Fork."""
+    import warnings
+
+    with warnings.catch_warnings():
+        # Python warns of other threads. Here they are a library's own, which wait and survive this.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def main(mode: str, outfile: str, gate: str, arguments: list[str]) -> None:
     """Run Snakemake with `arguments`, as `python -m snakemake` would."""
+    import gc
     import runpy
     import threading
     from contextlib import suppress
     from importlib import import_module
 
     del sys.path[0]  # the folder of this file; and that of the analysis isn't looked into before the gate
-    sys.argv = [sys.argv[0], *arguments]
-    observer = Observer()
-    _attach(observer, outfile, only_graph=mode == "graph")
+    gc.disable()  # what is loaded stays
     for name in _LOADED:
         with suppress(ImportError):
             import_module(name)
+    gc.freeze()
+    gc.enable()
     if gate != "-":
-        _wait(gate)
+        mode, outfile, _, *arguments = _wait(gate) or [mode, outfile, gate, *arguments]
+    sys.argv = [sys.argv[0], *arguments]
+    observer = Observer()
+    _attach(observer, os.path.abspath(outfile), only_graph=mode == "graph")
     sys.path.insert(0, os.getcwd())
     _watch_environment(observer)
     sys.addaudithook(observer.hook)
@@ -265,7 +295,8 @@ def main(mode: str, outfile: str, gate: str, arguments: list[str]) -> None:
                 maker = getattr(thread.function, "__module__", None) or ""
                 if maker.startswith("snakemake."):
                     thread.cancel()
+        gc.freeze()  # nor is there anything to gain from cleaning up all objects of a process that ends
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], os.path.abspath(sys.argv[2]), sys.argv[3], sys.argv[4:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])

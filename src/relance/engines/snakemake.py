@@ -7,7 +7,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -102,6 +102,11 @@ def observed(
     It waits at `gate`, if there is one; see `gates.py`.
     """
     return [sys.executable, str(_OBSERVER), mode, str(outfile), str(gate or "-"), *arguments]
+
+
+def words(command: Sequence[str]) -> Sequence[str]:
+    """Return what `observed` tells `observer.py`, for one that was started already."""
+    return command[2:]
 
 
 def command(

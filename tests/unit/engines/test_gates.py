@@ -1,5 +1,6 @@
 """A Snakemake that waits at its gate, as a real process."""
 
+import json
 import os
 import signal
 import subprocess
@@ -70,3 +71,43 @@ def test_a_killed_holder_of_the_gate_ends_who_waits_at_it(analysis: Path, tmp_pa
     holder.stdout.close()
     assert child.wait(PATIENCE) == 0
     assert {path.name for path in analysis.iterdir()} == {"Snakefile", "yaml.py"}
+
+
+def test_who_waits_reads_the_graph_in_a_copy_and_runs_what_it_read(analysis: Path, tmp_path: Path) -> None:
+    gate, console, graph = tmp_path / "gate", tmp_path / "console", tmp_path / "asked.json"
+    reading = ("--snakefile", str(analysis / "Snakefile"), "--cores", "1", "--nolock")
+    asked = snakemake.words(snakemake.observed("graph", graph, [*reading, "--reporter", "relance"]))
+    with (
+        gates.made(gate) as opening,
+        process.started(
+            command(analysis, gate), folder=analysis, environment=dict(os.environ), console=console
+        ) as child,
+    ):
+
+        def alive() -> bool:
+            return child.process.poll() is None
+
+        for _ in range(2):
+            answer = opening.ask(asked, alive)
+            assert answer.status == 0, answer.said
+            assert [job["output"] for job in json.loads(graph.read_text())["jobs"]] == [["done"]]
+            assert not (analysis / "done").exists()
+            graph.unlink()
+        (analysis / "Snakefile").write_text("rule broken\n")
+        answer = opening.ask(asked, alive)
+        assert answer.status != 0
+        assert "SyntaxError" in answer.said
+        assert not graph.exists()
+        (analysis / "Snakefile").write_text("rule all:\n    output: 'other'\n    shell: 'touch {output}'\n")
+        opening.open()
+        ending = child.attend(lambda: None, lambda: None)
+    assert ending.status == 0, console.read_text()
+    assert (analysis / "other").exists()
+    assert "SyntaxError" not in console.read_text()
+
+
+def test_nobody_waits_for_the_answer_of_who_is_gone(tmp_path: Path) -> None:
+    with gates.made(tmp_path / "gate") as opening:
+        answer = opening.ask(["graph", "graph.json", "-"], lambda: False)
+    assert answer.status != 0
+    assert not opening.opened
