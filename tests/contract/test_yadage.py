@@ -266,7 +266,7 @@ CONTAINED = """stages:
         image: mine/tool
         imagetag: "1"
         envscript: /etc/setup.sh
-        par_mounts: [{mountpath: /tmp/relance-par.json, jqscript: '.several'}]
+        par_mounts: [{mountpath: /tmp/relance-par.json, jqscript: '.several, .several[]'}]
       publisher: {publisher_type: interpolated-pub, publish: '{out}'}
 """
 
@@ -294,4 +294,4 @@ def test_a_step_runs_in_its_container_with_its_set_up_script_and_mounts(
     ran = [*command, "run", "out", "--runtime", "apptainer"]
     done = subprocess.run(ran, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out/workdir/one/out.txt").read_text() == "/image 1 2 ''\n[1,2]"
+    assert (tmp_path / "out/workdir/one/out.txt").read_text() == "/image 1 2 ''\n[1,2]\n1\n2"

@@ -13,6 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import glob2
 import jq
 import jsonpath_rw
 import yaml
@@ -25,6 +26,8 @@ def main(toplevel: Path, scratch: Path, names: list[str]) -> None:
     logging.disable(logging.CRITICAL)
     jq.jq = functools.cache(jq.jq)
     jsonpath_rw.parse = functools.cache(jsonpath_rw.parse)  # makes its grammar anew for each query
+    matches = glob2.glob
+    glob2.glob = lambda pattern: sorted(matches(pattern))  # else in the file system's order
     os.environ["PACKTIVITY_LOGGING_DISABLE"] = "true"
     print(json.dumps({name: run(toplevel, scratch / name, name) for name in names}))  # noqa: T201
 

@@ -99,6 +99,7 @@ class Container:
 
     image: str
     tag: str = "latest"
+    """Nothing if the image is named by its digest."""
     resources: tuple[str, ...] = ()
     """What it needs from outside: CVMFS, GRIDProxy, KRB5Auth and whatever else was named."""
     setup: str = ""
@@ -110,7 +111,7 @@ class Container:
     @property
     def reference(self) -> str:
         """The image as container programs name it."""
-        return f"{self.image}:{self.tag}"
+        return f"{self.image}:{self.tag}" if self.tag else self.image
 
 
 @dataclass(frozen=True)
@@ -243,6 +244,8 @@ class Stage:
     registered: Mapping[str, Selector | FromValue] = field(default_factory=dict)
     relative: bool = True
     """Whether a nested workflow looks for its parameters' text among the files it is given."""
+    discover: bool = False
+    """Whether it takes such text for a pattern, too."""
 
     @property
     def many(self) -> bool:

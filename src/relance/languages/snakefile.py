@@ -55,13 +55,21 @@ def compiled(workflow: Workflow, source: str, parameters: dict[str, Json]) -> Co
         InputError: something in it can't be compiled; file and line are told.
     """
     jobs = patterns.jobs(workflow)
-    names = _names(jobs)
-    parts = [_HEAD.format(source=_line(source)), *_shells(jobs), _constraints(jobs), _all(jobs)]
+    searching = patterns.searching(workflow)
+    names = _names([*jobs, *searching])
+    late = (*(pattern for pattern, steps in jobs.items() if _publishes_late(steps)), *searching)
+    parts = [
+        _HEAD.format(source=_line(source)),
+        *_shells(jobs, publishing_late=bool(late)),
+        _constraints(jobs),
+        _all(jobs, late),
+    ]
     for pattern, steps in jobs.items():
         if any(_runs(step) for step in steps):
             parts.append(_rule(pattern, names[pattern], steps))
-        if _publishes_late(steps):
+        if pattern in late:
             parts.append(_checkpoint(pattern, f"published__{names[pattern]}", steps))
+    parts += [_checkpoint(pattern, f"published__{names[pattern]}", ()) for pattern in searching]
     content = json.dumps(encode(_without_texts(workflow)), indent=1, sort_keys=True) + "\n"
     files = {
         "Snakefile": "\n\n".join(part.strip("\n") + "\n" for part in parts if part),
@@ -73,7 +81,7 @@ def compiled(workflow: Workflow, source: str, parameters: dict[str, Json]) -> Co
     return Compiled({**files, **_support()})
 
 
-def _shells(jobs: dict[str, tuple[Step, ...]]) -> list[str]:
+def _shells(jobs: dict[str, tuple[Step, ...]], *, publishing_late: bool) -> list[str]:
     """Return the shell texts that the rules share."""
     steps = [step for several in jobs.values() for step in several]
     running = [step.process for step in steps if _runs(step)]
@@ -82,7 +90,7 @@ def _shells(jobs: dict[str, tuple[Step, ...]]) -> list[str]:
         found.append(f'COMMAND = r"""{shells.COMMAND}"""')
     if any(isinstance(process, Script) for process in running):
         found.append(f'SCRIPT = r"""{shells.SCRIPT}"""')
-    if _publishes_late(tuple(steps)):
+    if publishing_late:
         found.append(f'PUBLISH = r"""{shells.PUBLISH}"""')
     return ["\n".join(found)] if found else []
 
@@ -99,9 +107,9 @@ def _support() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _names(jobs: dict[str, tuple[Step, ...]]) -> dict[str, str]:
+def _names(every: list[str]) -> dict[str, str]:
     names: dict[str, str] = {}
-    for pattern in jobs:
+    for pattern in every:
         stem = re.sub(r"\W", "_", "__".join(patterns.stages(pattern)), flags=re.ASCII)
         if stem[0].isdigit() or keyword.iskeyword(stem) or stem == "all":
             stem = f"step_{stem}"
@@ -120,13 +128,12 @@ def _constraints(jobs: dict[str, tuple[Step, ...]]) -> str:
     return "\n".join(["wildcard_constraints:", *(f'    {name}=r"\\d+",' for name in wildcards)])
 
 
-def _all(jobs: dict[str, tuple[Step, ...]]) -> str:
+def _all(jobs: dict[str, tuple[Step, ...]], late: tuple[str, ...]) -> str:
     lines = ["rule all:", "    input:"]
     for pattern, steps in jobs.items():
         if any(_runs(step) for step in steps):
             lines.append(f"        RULES.every({_quoted(pattern)}),")
-        if _publishes_late(steps):
-            lines.append(f"        RULES.every_published({_quoted(pattern)}),")
+    lines += [f"        RULES.every_published({_quoted(pattern)})," for pattern in late]
     return "\n".join([*lines, "    default_target: True"])
 
 

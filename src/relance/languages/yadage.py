@@ -139,7 +139,8 @@ class _Reader:
             cases=tuple(self._cases(scheduler, name)),
             origin=part.origin,
             registered=self._registered(scheduler.get("register_values")),
-            relative=self._relative(scheduler.get("workflow_opts")),
+            relative=self._option(scheduler.get("workflow_opts"), "relative", default=True),
+            discover=self._option(scheduler.get("workflow_opts"), "discover", default=False),
         )
 
     def _dependencies(self, part: Part | None) -> Ready | Fulfilled:
@@ -217,7 +218,7 @@ class _Reader:
     def _expression(self, part: Part) -> Selector | FromValue:
         kind = part.mapping().get("expression_type", "stage-output-selector")
         if kind == "fromvalue":
-            part.only("an expression", "expression_type", "key", "scope")
+            self._without_effect(part, "expression_type", "key", "scope")
             scope = part.get("scope")
             return FromValue(
                 part.need("key", "an expression").text(), _query(scope) if scope is not None else None
@@ -228,7 +229,7 @@ class _Reader:
                 found=repr(kind),
                 expected="stage-output-selector or fromvalue",
             )
-        part.only("a selector", "expression_type", *_SHORT, "output", "unwrap", "flatten")
+        self._without_effect(part, "expression_type", *_SHORT, "output", "unwrap", "flatten")
         ways = [key for key in _SHORT if part.get(key) is not None]
         if len(ways) != 1:
             raise part.refusal(
@@ -250,20 +251,23 @@ class _Reader:
             return {}
         return {name: self._expression(one) for name, one in part.items()}
 
-    def _relative(self, part: Part | None) -> bool:
+    def _option(self, part: Part | None, key: str, *, default: bool) -> bool:
         if part is None or part.value is None:
-            return True
-        discover, relative = part.get("discover"), part.get("relative")
-        if discover is not None and discover.flag():
-            raise discover.refusal(
-                "a nested workflow can't look for files by patterns",
-                found="workflow_opts with discover: true",
-                expected="a publisher with glob in the stage before",
-            )
-        return relative.flag() if relative is not None else True
+            return default
+        self._without_effect(part, "discover", "relative")
+        return _set(part, key, default=default)
+
+    def _without_effect(self, part: Part, *known: str) -> None:
+        """Note keys that yadage passes over."""
+        for key in part.mapping():
+            if key not in known:
+                self.notes.append(Note(part.where, f"{key!r} has no effect, as in yadage"))
 
     def _cases(self, part: Part, name: str) -> Iterator[Case]:
         ways = [key for key in ("step", "workflow", "cases") if part.get(key) is not None]
+        if len(ways) > 1 and part.need("scheduler_type", name).value != "singlestep-stage":
+            self.notes.append(Note(part.where, f"{' and '.join(ways[1:])} has no effect, as in yadage"))
+            ways = ways[:1]
         if len(ways) != 1:
             raise part.refusal(
                 f"the stage '{name}' needs one of step, workflow and cases",
@@ -271,19 +275,20 @@ class _Reader:
                 expected="one",
             )
         if ways != ["cases"]:
-            yield self._body(part, None)
+            yield self._body(part, ways[0], None)
             return
         for one in part.need("cases", name).each():
             one.only("a case", "if", "step", "workflow")
-            yield self._body(one, one.need("if", "a case").text())
+            said = [key for key in ("step", "workflow") if one.get(key) is not None]
+            if len(said) != 1:
+                raise one.refusal("a case needs a step or a workflow", found="none or both", expected="one")
+            yield self._body(one, said[0], one.need("if", "a case").text())
 
-    def _body(self, part: Part, condition: str | None) -> Case:
-        step, workflow = part.get("step"), part.get("workflow")
-        if step is not None and workflow is None:
-            return Case(step=self._step(step), condition=condition)
-        if workflow is not None and step is None:
-            return Case(workflow=self.workflow(workflow), condition=condition)
-        raise part.refusal("a case needs a step or a workflow", found="none or both", expected="one")
+    def _body(self, part: Part, way: str, condition: str | None) -> Case:
+        body = part.need(way, "a case")
+        if way == "step":
+            return Case(step=self._step(body), condition=condition)
+        return Case(workflow=self.workflow(body), condition=condition)
 
     def _step(self, part: Part) -> Step:
         part.only("a step", "process", "environment", "publisher")
@@ -338,12 +343,12 @@ class _Reader:
             *("environment_type", "image", "imagetag", "resources", "envscript", "env", "workdir"),
             "par_mounts",
         )
-        image, tag = part.need("image", "an environment"), part.get("imagetag")
-        reference = f"{image.text()}:{_tag(tag)}"
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_./:@-]*", reference):
+        image = part.need("image", "an environment")
+        name, tag = _image(image, part.get("imagetag"))
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_./:@-]*", f"{name}:{tag}"):
             raise image.refusal(
                 "an image's name can't be used",
-                found=repr(reference),
+                found=repr(f"{name}:{tag}"),
                 expected="such as library/busybox:1.36",
             )
         env, setup, folder = part.get("env"), part.get("envscript"), part.get("workdir")
@@ -354,8 +359,8 @@ class _Reader:
         self.notes += [Note(part.where, f"needs {name} from outside") for name in named]
         mounts = part.get("par_mounts")
         return Container(
-            image=image.text(),
-            tag=_tag(tag),
+            image=name,
+            tag=tag,
             resources=named,
             setup=setup.text() if setup and setup.value else "",
             folder=folder.text() if folder and folder.value else None,
@@ -419,12 +424,13 @@ def _query(part: Part, *, whole: bool = False) -> str:
 
 
 def _count(part: Part | None) -> int | None:
+    """Return a size; 0 stands for none."""
     if part is None:
         return None
     value = part.value
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise part.refusal("a size isn't a count", found=repr(value), expected="a whole number above 0")
-    return value
+    return value or None
 
 
 def _set(part: Part, key: str, *, default: bool) -> bool:
@@ -432,12 +438,17 @@ def _set(part: Part, key: str, *, default: bool) -> bool:
     return default if one is None else one.flag()
 
 
-def _tag(part: Part | None) -> str:
-    if part is None or part.value is None:
-        return "latest"
-    if isinstance(part.value, (int, float)) and not isinstance(part.value, bool):
-        raise part.refusal("a tag isn't text", found=repr(part.value), expected="it in quotes")
-    return part.text()
+def _image(part: Part, tag: Part | None) -> tuple[str, str]:
+    """Return an image's name and its tag, nothing if a digest is in the name; some write both in one."""
+    name = part.text()
+    said = re.fullmatch(r"(.+@sha256:[0-9a-f]{64})()|(.+):([^:/@]+)", name)
+    if tag is None or tag.value is None:
+        return (said[1] or said[3], said[2] or said[4] or "") if said else (name, "latest")
+    if isinstance(tag.value, (int, float)) and not isinstance(tag.value, bool):
+        raise tag.refusal("a tag isn't text", found=repr(tag.value), expected="it in quotes")
+    if said:
+        raise tag.refusal("an image has two tags", found=f"{name}:{tag.text()}", expected="one")
+    return name, tag.text()
 
 
 def _resource(value: Json) -> str:
@@ -449,7 +460,6 @@ def _resource(value: Json) -> str:
 
 
 def _mount(part: Part) -> Mount:
-    part.only("a par_mount", "mountpath", "jqscript")
     path = part.need("mountpath", "a par_mount")
     if not path.text().startswith("/"):
         raise path.refusal("a mount's path isn't absolute", found=repr(path.value), expected="/…")

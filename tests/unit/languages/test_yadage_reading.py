@@ -4,8 +4,10 @@ import pytest
 
 from relance.errors import InputError
 from relance.languages import encoding, snakefile, yadage
-from relance.languages.model import Container, FromJq, Selector, Step
+from relance.languages.model import Container, FromJq, Scatter, Selector, Step
 from relance.languages.support import patterns
+from relance.languages.support.places import Places
+from relance.languages.support.planning import Planner
 
 WORKFLOWS = Path(__file__).parents[2] / "analyses" / "yadage"
 STEP = """{process: {process_type: string-interpolated-cmd, cmd: 'echo {a}'},
@@ -50,7 +52,6 @@ REFUSED = {
     ),
     "environment_type: docker-encapsulated": ("environment_type: slurm-env", ":7: an environment isn't"),
     "step: init": ("step: 'a where b'", ":5: the JSONPath 'a where b' isn't understood"),
-    "output: a": ("output: a, wrap: true", ":5: a selector has the key 'wrap'"),
     "name: one": ("name: ../one", ":2: a stage's name can't be used"),
     "image: busybox": ('image: "x y; rm"', ":7: an image's name can't be used"),
     "imagetag: '1.36'": ("imagetag: 1.36", ":7: a tag isn't text"),
@@ -126,3 +127,67 @@ def test_folders_of_jobs_are_numbered_where_jobs_are(tmp_path: Path) -> None:
     assert patterns.published("inside_{n0}/copy_{n1}") == "published/inside_{n0}/copy.json"
     assert patterns.fits("inside_{n0}/again", "inside_12/again")
     assert not patterns.fits("inside_{n0}/again", "inside_x/again")
+
+
+@pytest.mark.parametrize(
+    ("said", "read_as"),
+    [
+        ("image: a/b:1.2", "a/b:1.2"),
+        ("image: 'localhost:5000/b'", "localhost:5000/b:latest"),
+        ("image: 'localhost:5000/b', imagetag: v3", "localhost:5000/b:v3"),
+        (f"image: 'a/b@sha256:{'0' * 64}'", f"a/b@sha256:{'0' * 64}"),
+    ],
+)
+def test_an_image_may_bring_its_tag_or_digest(said: str, read_as: str, tmp_path: Path) -> None:
+    reading = read(tmp_path, STAGE.replace("image: busybox, imagetag: '1.36'", said))
+    step = reading.workflow.stages[0].cases[0].step
+    assert isinstance(step, Step)
+    assert isinstance(step.environment, Container)
+    assert step.environment.reference == read_as
+
+
+def test_an_image_with_two_tags_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"w.yml:7: an image has two tags: found a/b:1:2"):
+        read(tmp_path, STAGE.replace("image: busybox, imagetag: '1.36'", "image: 'a/b:1', imagetag: '2'"))
+
+
+def test_what_yadage_passes_over_is_noted_and_has_no_effect(tmp_path: Path) -> None:
+    text = STAGE.replace("output: a", "output: a, wrap: true")
+    text += "    workflow_opts: {discover: true, other: 1}\n"
+    reading = read(tmp_path, text)
+    notes = [str(note.text) for note in reading.notes]
+    assert [note for note in notes if "no effect" in note] == [
+        "'wrap' has no effect, as in yadage",
+        "'other' has no effect, as in yadage",
+    ]
+    assert reading.workflow.stages[0].discover
+
+
+def test_a_scatter_takes_the_first_of_several_bodies_and_0_for_no_batches(tmp_path: Path) -> None:
+    text = STAGE.replace("singlestep-stage", "multistep-stage")
+    text += "    scatter: {method: zip, parameters: [a]}\n    batchsize: 0\n    workflow: {stages: []}\n"
+    reading = read(tmp_path, text)
+    (stage,) = reading.workflow.stages
+    assert [case.step is not None for case in stage.cases] == [True]
+    assert stage.schedule == Scatter(("a",))
+    assert "workflow has no effect, as in yadage" in [note.text for note in reading.notes]
+
+
+NESTED = """stages:
+- {name: before, scheduler: {scheduler_type: singlestep-stage, parameters: {a: 1}, step: {$ref: s.yml}}}
+- name: around
+  dependencies: [before]
+  scheduler:
+    scheduler_type: singlestep-stage
+    parameters: {b: text}
+    workflow:
+      stages:
+      - {name: first, scheduler: {scheduler_type: singlestep-stage, parameters: {a: 2}, step: {$ref: s.yml}}}
+"""
+
+
+def test_jobs_of_a_nested_workflow_wait_for_what_its_stage_waits_for(tmp_path: Path) -> None:
+    workflow = read(tmp_path, NESTED, s=STEP).workflow
+    plan = Planner(workflow, {}, Places(tmp_path))
+    first = plan.node((("around", None), ("first", None)))
+    assert [node.name for node in plan.before(first)] == ["before"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from relance.languages.model import Stage, Step, Workflow
+from relance.languages.model import FromValue, Scripted, Selector, Stage, Step, Workflow
+from relance.languages.support import jsonpath
 
 Numbered = tuple[tuple[str, int | None], ...]
 """Stages from the outermost to a job's own, each with its number if it has numbers."""
@@ -45,6 +46,31 @@ def fits(pattern: str, name: str) -> bool:
         r"[0-9]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{n[0-9]+\})", pattern)
     )
     return re.fullmatch(expression, name) is not None
+
+
+def searching(workflow: Workflow) -> tuple[str, ...]:
+    """Return the patterns of what hands parameters to nested workflows and may have to wait for files."""
+    return tuple(_searching(workflow, ()))
+
+
+def _searching(workflow: Workflow, above: tuple[str, ...]) -> Iterator[str]:
+    for stage in workflow.stages:
+        own = (*above, _part(stage, len(above)))
+        nested = [case.workflow for case in stage.cases if case.workflow is not None]
+        if nested and (stage.relative or stage.discover) and _takes_from_jobs(stage, whole=not above):
+            yield "/".join([*own, "init"])
+        for inner in nested:
+            yield from _searching(inner, own)
+
+
+def _takes_from_jobs(stage: Stage, *, whole: bool) -> bool:
+    """Return whether a stage's parameters may come from jobs; `init` of the whole workflow is none."""
+    own = frozenset({"init"}) if whole else None
+    return isinstance(stage.schedule, Scripted) or any(
+        isinstance(one.value, FromValue)
+        or (isinstance(one.value, Selector) and (own is None or jsonpath.first_names(one.value.query) != own))
+        for one in stage.parameters
+    )
 
 
 def _split(part: str) -> tuple[str, str | None]:

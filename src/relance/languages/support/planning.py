@@ -29,6 +29,7 @@ from relance.languages.support.answers import Answers, Questions
 from relance.languages.support.places import ROOT, WORK, Places, View
 from relance.languages.support.publishing import Pointer
 
+_NOTHING = Step(None, None, FromJq(), Origin("", 1))
 INIT = "init"
 """The job that publishes a workflow's own parameters."""
 
@@ -209,6 +210,8 @@ class Planner:
         for one in (*node.used, *self._waited_for(node)):
             for job in (one,) if one.runs else self.before(one):
                 found.setdefault(job.name, job)
+        if not found and node.scope.path:
+            return self._before_scope(node.scope)
         return tuple(found.values())
 
     def given(self, node: Node) -> tuple[str, ...]:
@@ -251,7 +254,7 @@ class Planner:
             UnpublishedError: it isn't known yet.
         """
         if node.name not in self._results:
-            if node.writes and not publishing.known_before(node.step):
+            if self.late(node):
                 found = self.answers.get((node.scope.folder, node.stage))
                 if found is None:
                     raise UnpublishedError(node.scope, node.stage)
@@ -260,6 +263,15 @@ class Planner:
                 self._results[node.name] = self._published(node, self.places)
         return self._results[node.name]
 
+    def late(self, node: Node) -> bool:
+        """Return whether what a job publishes is known only once it, or one that it reads from, has run."""
+        if node.writes:
+            return not publishing.known_before(node.step)
+        folder = self._searched(node)
+        if folder is None or not folder.startswith(f"{WORK}/"):
+            return False
+        return publishing.searches(node.step.publisher, self.filled(node))
+
     def asked(self, node: Node) -> Questions:
         """Return what has to be looked for, once a job has run, to know what it publishes."""
         questions = Questions()
@@ -267,24 +279,38 @@ class Planner:
         return questions
 
     def _published(self, node: Node, view: View) -> Json:
-        if node.writes:
-            folder: str | None = f"{WORK}/{node.name}"
-        else:
-            readable = self._readable(node)
-            folder = readable[0] if len(readable) == 1 else None
         try:
-            return publishing.publish(node.step.publisher, self.filled(node), folder, view)
+            return publishing.publish(node.step.publisher, self.filled(node), self._searched(node), view)
         except PlanError as error:
             raise PlanError(f"the job '{node.name}': {error}".replace(f"{ROOT}/", "")) from error
 
+    def _searched(self, node: Node) -> str | None:
+        """Return the folder where text that a job publishes is looked for as the name of a file.
+
+        yadage looks as soon as the parameters are known. Where they come from a job that publishes before it
+        runs, nothing would be there yet; only who says `discover` means to find something all the same.
+        """
+        if node.writes:
+            return f"{WORK}/{node.name}"
+        sources = self._sources(node)
+        if len(sources) != 1:
+            return None
+        publisher = node.step.publisher
+        wanted = isinstance(publisher, FromJq) and publisher.glob
+        early = sources[0].writes and publishing.known_before(sources[0].step)
+        return None if early and not wanted else self._place(sources[0])
+
     def _readable(self, node: Node) -> tuple[str, ...]:
+        """Return the folders that a job may read; one that two ways lead to is there twice, as in yadage."""
+        return tuple(map(self._place, self._sources(node)))
+
+    def _sources(self, node: Node) -> tuple[Node, ...]:
         if node is self.root.init:
-            return (f"{ROOT}/{self.inputs}",)
-        found: dict[str, None] = {}
-        for one in node.used:
-            for path in (f"{WORK}/{one.name}",) if one.writes else self._readable(one):
-                found[path] = None
-        return tuple(found)
+            return (node,)
+        return tuple(job for one in node.used for job in ((one,) if one.writes else self._sources(one)))
+
+    def _place(self, source: Node) -> str:
+        return f"{WORK}/{source.name}" if source.writes else f"{ROOT}/{self.inputs}"
 
     def _waited_for(self, node: Node) -> Iterator[Node]:
         """Give what a job's stage waits for and its parameters don't come from."""
@@ -295,6 +321,12 @@ class Planner:
             nodes = [job for entry in self._matched(node.scope, query) for job in self._within(entry)]
             if not set(nodes) & set(node.used):
                 yield from nodes
+
+    def _before_scope(self, scope: Scope) -> tuple[Node, ...]:
+        """Return the jobs that must have run before any of a nested workflow."""
+        around, stage = self.scope(scope.path[:-1]), scope.path[-1][0]
+        used = scope.init.used if scope.init else ()
+        return self.before(Node(scope.folder, around, stage, _NOTHING, 0, {}, used, writes=False))
 
     def _within(self, entry: Entry) -> Iterator[Node]:
         if isinstance(entry, Node):
@@ -334,7 +366,7 @@ class Planner:
                 return Node(name, scope, stage.name, case.step, index, parameters, used)
             if case.workflow is not None:
                 path = (*scope.path, (stage.name, number))
-                publisher = FromJq(".", exact=True, glob=False, relative=stage.relative)
+                publisher = FromJq(".", exact=True, glob=stage.discover, relative=stage.relative)
                 step = Step(None, None, publisher, stage.origin)
                 inner = Scope(name, case.workflow, None, path)
                 init = Node(f"{name}/{INIT}", inner, INIT, step, 0, parameters, used, writes=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Iterator
 
 from relance.languages.model import (
@@ -32,6 +33,15 @@ def known_before(step: Step) -> bool:
         case FromJq(glob=searched, exact=exact, relative=relative):
             return not searched and not (exact and relative)
     return True
+
+
+def searches(publisher: Publisher, parameters: Json) -> bool:
+    """Return whether text among the parameters may be the name of a file, or a pattern for several."""
+    if not isinstance(publisher, FromJq):
+        return False
+    texts = [text for _, text in leaves(parameters) if isinstance(text, str)]
+    named = publisher.exact and publisher.relative and not all(text.startswith("/") for text in texts)
+    return named or (publisher.glob and any(map(glob.has_magic, texts)))
 
 
 def publish(publisher: Publisher, parameters: Json, folder: str | None, places: View) -> Json:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from relance.languages.encoding import decode
 from relance.languages.model import Container, Json, PlanError, Script
-from relance.languages.support import answers, jqscript, patterns, publishing
+from relance.languages.support import answers, jqscript, patterns
 from relance.languages.support.answers import Kind
 from relance.languages.support.places import ROOT, Places
 from relance.languages.support.planning import Node, Planner, Scope, UnpublishedError
@@ -63,7 +63,9 @@ class Rules:
 
         def function(wildcards: Any) -> list[str]:  # noqa: ARG001 - Snakemake's signature
             return self._settled(
-                lambda: sorted({_published(node.scope, node.stage) for node in self._all(pattern)})
+                lambda: sorted(
+                    {_published(n.scope, n.stage) for n in self._all(pattern) if self._plan.late(n)}
+                )
             )
 
         return function
@@ -119,7 +121,7 @@ class Rules:
         *above, (name, _) = patterns.numbered(pattern, _numbers(wildcards))
         entries = self._plan.entries(self._plan.scope(tuple(above)), name)
         nodes = [entry for entry in entries if isinstance(entry, Node)]
-        return [node for node in nodes if not publishing.known_before(node.step)]
+        return [node for node in nodes if self._plan.late(node)]
 
     def command(self, pattern: str, *texts: str) -> Function:
         """Return the function for a job's command, of which `texts` has one for each case."""
@@ -180,7 +182,9 @@ class Rules:
         return before + (f"source {environment.setup} && {text}" if environment.setup else text)
 
     def _mounted(self, node: Node, script: str) -> str:
-        return json.dumps(jqscript.first(script, self._plan.filled(node)), separators=(",", ":"))
+        """Return each value that a script gives, on a line of its own, as jq prints it."""
+        found = jqscript.values(script, self._plan.filled(node))
+        return "\n".join(json.dumps(one, separators=(",", ":"), ensure_ascii=False) for one in found)
 
     def _case(self, pattern: str, node: Node) -> int:
         return next(index for index, step in enumerate(self._steps[pattern]) if step is node.step)

@@ -44,8 +44,8 @@ def _stage(stage: Stage) -> dict[str, Json]:
     scheduler = {**_schedule(stage), **_bodies(stage.cases)}
     if stage.registered:
         scheduler["register_values"] = {name: _expression(one) for name, one in stage.registered.items()}
-    if not stage.relative:
-        scheduler["workflow_opts"] = {"relative": False}
+    if not stage.relative or stage.discover:
+        scheduler["workflow_opts"] = {"relative": stage.relative, "discover": stage.discover}
     return {"name": stage.name, "dependencies": _dependencies(stage.dependencies), "scheduler": scheduler}
 
 
@@ -140,7 +140,7 @@ def _environment(environment: Container | Local | None) -> dict[str, Json] | Non
             return {
                 "environment_type": "docker-encapsulated",
                 "image": environment.image,
-                "imagetag": environment.tag,
+                **({"imagetag": environment.tag} if environment.tag else {}),
                 "envscript": environment.setup,
                 "resources": [_resource(one) for one in environment.resources],
                 "workdir": environment.folder,
