@@ -267,6 +267,8 @@ class JobTimes:
     started: float | Unknown
     ended: float | Unknown
     peak_memory: int | Unknown
+    peak_memory_of: Literal["all processes", "largest process"] | Unknown = UNKNOWN
+    """What that is the peak of: a benchmark's samples add up all processes of a job."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """An analysis in real Apptainer, Podman and Docker: the same files, isolated, nothing left behind."""
 
 import hashlib
+import json
 import os
 import pwd
 import shlex
@@ -16,11 +17,13 @@ import pytest
 from tests.contract.conftest import Relance, say
 
 from relance.engines import runtimes, standin
+from relance.engines.standin import measured
 from relance.model import Runtime, RuntimeKind
 
 pytestmark = pytest.mark.container
 
 ENGINES = ("apptainer", "podman", "docker")
+PROGRAMS = ("program.py", "measured.py")
 NOTHING = "sha256:" + "0" * 64
 
 
@@ -94,6 +97,11 @@ def test_an_analysis_gives_the_same_files_in_every_runtime(
     assert (results / "greeting.txt").read_bytes() == b"hello\nhello\n"
     assert (results / "shout.txt").read_bytes() == b"HELLO\nHELLO\n"
     assert {path.owner() for path in results.rglob("*")} == {toy.folder.owner()}
+    (record,) = toy.folder.glob(".snakemake/relance/run-*/record.json")
+    for times in json.loads(record.read_text())["times"]["jobs"]:
+        known = engine != "docker"  # its daemon runs jobs, and nobody else can tell what they took
+        assert times["peak_memory_of"] == ("largest process" if known else "unknown")
+        assert not known or 1 << 20 < times["peak_memory"] < 1 << 30
     assert sorted(path.name for path in toy.folder.iterdir()) == sorted(
         [".envs", ".snakemake", "Snakefile", "config", "config.yaml", "containers", "envs", "results"]
     )
@@ -185,10 +193,11 @@ def test_rootless_podman_gives_what_a_step_writes_to_its_user(
         label="relance.run=rootless",
         environment={},
         images={"/images/toy.sqsh": image},
+        memory=folder / "memory.tsv",
         user=(user.pw_uid, user.pw_gid),
     )
     standin.install(stand_in, folder / "bin")
-    program = shutil.copy(standin.__file__.replace("__init__", "program"), folder)
+    program, _ = (shutil.copy(Path(standin.__file__).with_name(name), folder) for name in PROGRAMS)
     if root:
         say("chown", "--recursive", f"{user.pw_uid}:{user.pw_gid}", folder)
     # This interpreter may lie where only root can read: the system's serves as well.
@@ -197,6 +206,8 @@ def test_rootless_podman_gives_what_a_step_writes_to_its_user(
     as_user(*python, "exec", "--home", folder / "analysis", "/images/toy.sqsh", "bash", "-c", step)
     written = folder / "analysis" / "inside.txt"
     assert (written.read_text(), written.stat().st_uid) == (f"{user.pw_uid}\n", user.pw_uid)
+    key, peak = (folder / "memory.tsv").read_text().split()
+    assert (key, int(peak) > 1 << 20) == (measured.digest(step), True)
     as_user("podman", "rmi", "--force", image)
     shutil.rmtree(folder)
 

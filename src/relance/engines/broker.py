@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from relance.engines import sandbox
-from relance.engines.jobs import Order, Rules, command, plain
+from relance.engines.jobs import Order, Rules, command, noting, plain
 from relance.engines.standin.program import RefusedCallError
 from relance.model import RuntimeKind
 
@@ -145,7 +145,7 @@ class _Jobs:
             return
         name = f"relance-{os.getpid()}-{os.urandom(4).hex()}"
         job = await asyncio.create_subprocess_exec(
-            *command(self._rules, order, name),
+            *noting(self._rules, order, command(self._rules, order, name)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

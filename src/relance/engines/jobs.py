@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from relance.engines import sandbox, snakemake, standin
-from relance.engines.standin import program
+from relance.engines.standin import measured, program
 from relance.engines.standin.program import RefusedCallError
 from relance.model import Runtime, RuntimeKind
 
@@ -127,6 +128,15 @@ def plain(rules: Rules, order: Order) -> dict[str, Any]:
     call = _call(order)
     program.map_script(call)
     return {"cwd": order.folder, "env": program.plain_environment(_settings(rules), order.image)}
+
+
+def noting(rules: Rules, order: Order, line: list[str]) -> list[str]:
+    """Return the command line that runs an order's `line` and notes what memory it takes at most."""
+    if rules.runtime.kind is RuntimeKind.DOCKER:  # its daemon runs the job: nothing could be told
+        return line
+    file = snakemake.RunFolder(Path(rules.run)).memory
+    key = measured.key(order.command)
+    return [sys.executable, "-I", "-S", measured.__file__, str(file), key, *line]
 
 
 def _call(order: Order) -> program.Call:

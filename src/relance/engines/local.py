@@ -119,10 +119,6 @@ class LocalEngine:
         kind = self.runtime.kind
         for name in ("home", "tmp"):
             (folder.scratch / name).mkdir(parents=True)
-        if kind is RuntimeKind.APPTAINER:
-            standin.check_mountable(kind, request.analysis)
-            folder.programs.mkdir()
-            return
         plain = kind is RuntimeKind.PLAIN
         programs = {environment.name: str(environment.programs) for environment in self.environments}
         targets = {
@@ -139,6 +135,7 @@ class LocalEngine:
             label=_label(folder),
             environment=snakemake.JOB_ENVIRONMENT,
             images=targets,
+            memory=folder.memory,
         )
         standin.install(stand_in, folder.programs)
 

@@ -51,6 +51,11 @@ class RunFolder:
         return self.path / "made"
 
     @property
+    def memory(self) -> Path:
+        """What jobs took of memory, each at most, as `standin/measured.py` notes it."""
+        return self.path / "memory.tsv"
+
+    @property
     def settings(self) -> Path:
         """The values that replace those of the configuration."""
         return self.path / "settings.json"
@@ -177,8 +182,7 @@ def environment(outer: Mapping[str, str], runtime: RuntimeKind, folder: RunFolde
         if not name.startswith(("APPTAINER", "SINGULARITY")) or name.endswith(("_CACHEDIR", "_TMPDIR"))
     }
     kept["RELANCE_RUNTIME"] = runtime.value
-    if runtime is not RuntimeKind.APPTAINER:
-        kept["PATH"] = os.pathsep.join([str(folder.programs), outer.get("PATH", os.defpath)])
+    kept["PATH"] = os.pathsep.join([str(folder.programs), outer.get("PATH", os.defpath)])
     return kept
 
 

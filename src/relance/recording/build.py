@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from relance import __version__, digest
+from relance.engines.snakemake import RunFolder
 from relance.model import UNKNOWN, Digest, FileDigest, ImageRecord, JobRecord, RunFacts, RunRecord, Unknown
-from relance.recording import jobs, redaction, sources
+from relance.recording import jobs, memory, redaction, sources
 from relance.recording.code import JobCode, Parsed, SourceTree
 from relance.recording.images import Resolver
 from relance.recording.jobs import FoundJob
@@ -78,6 +79,8 @@ def record(request: Request, effects: Effects) -> RunRecord:
     metadata = Metadata() if request.before else sources.metadata(analysis)
     found = jobs.find(analysis, graph, events, metadata)
     found.sort(key=lambda job: (job.record.rule, job.record.outputs, str(job.record.wildcards)))
+    if request.events:
+        found = memory.told(found, memory.read(RunFolder(request.events.parent).memory))
 
     own = _own_files(graph)
     paths = sorted({path for job in found for path in (*job.record.inputs, *job.record.outputs)})

@@ -228,7 +228,8 @@ class _Merged:
             ended = self.event.ended or (ended if self._recorded_since(self.event.started) else UNKNOWN)
             started = self.event.started
         benchmark = self._first("benchmark") if self._told else None
-        return JobTimes(started, ended, _peak_memory(self.analysis / benchmark) if benchmark else UNKNOWN)
+        peak = _peak_memory(self.analysis / benchmark) if benchmark else UNKNOWN
+        return JobTimes(started, ended, peak, UNKNOWN if peak == UNKNOWN else "all processes")
 
 
 def with_files(job: FoundJob, **changes: Any) -> JobRecord:

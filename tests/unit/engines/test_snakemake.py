@@ -88,5 +88,9 @@ def test_what_would_leak_into_apptainer_is_left_out(kind: RuntimeKind, folder: R
         "A": "b",
     }
     inner = snakemake.environment(outer, kind, folder)
-    own = "/bin" if kind is RuntimeKind.APPTAINER else f"{folder.programs}:/bin"
-    assert inner == {"PATH": own, "APPTAINER_CACHEDIR": "/c", "A": "b", "RELANCE_RUNTIME": kind.value}
+    assert inner == {
+        "PATH": f"{folder.programs}:/bin",
+        "APPTAINER_CACHEDIR": "/c",
+        "A": "b",
+        "RELANCE_RUNTIME": kind.value,
+    }

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from relance.engines import standin
-from relance.engines.standin import program
+from relance.engines.standin import measured, program
 from relance.errors import InputError
 from relance.model import Runtime, RuntimeKind
 
@@ -151,6 +151,51 @@ def test_a_plain_job_works_in_the_analysis_and_passes_its_status_on(tmp_path: Pa
     ]
     done = answer(command, *arguments, cwd=tmp_path)
     assert (done.stdout.strip(), done.returncode) == (str(tmp_path / "analysis"), 7)
+
+
+def test_the_memory_of_a_plain_job_is_noted_by_what_its_command_says(tmp_path: Path) -> None:
+    command = install(tmp_path, memory=tmp_path / "memory.tsv")
+    step = "x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo ${#x}"
+    for text in (f"set -euo pipefail;  {step}", "exit 3"):
+        answer(command, "exec", "/images/toy.sqsh", "bash", "-c", text)
+    (large, most), (small, least) = (
+        line.split("\t") for line in (tmp_path / "memory.tsv").read_text().splitlines()
+    )
+    assert (large, small) == (measured.digest(f"\n  {step} "), measured.digest("exit 3"))
+    assert 40_000_000 < int(most) < 1 << 30
+    assert int(least) < int(most)
+
+
+def test_apptainer_itself_gets_every_call_as_it_is(tmp_path: Path) -> None:
+    engine = tmp_path / "real"
+    engine.write_text('#!/bin/sh\necho "$@"\nexit 5\n')
+    engine.chmod(0o755)
+    command = install(tmp_path, RuntimeKind.APPTAINER, program=engine, memory=tmp_path / "memory.tsv")
+    for call in (["--version"], ["-q", "pull", "--name", "x"], ["exec", "--rocm", "/i", "sh", "-c", "a  b"]):
+        done = answer(command, *call)
+        assert (done.stdout, done.returncode) == (f"{' '.join(call)}\n", 5)
+    assert (tmp_path / "memory.tsv").read_text().startswith(f"{measured.digest('a  b')}\t")
+
+
+def test_a_signal_for_a_job_leaves_who_measures_it_waiting(tmp_path: Path) -> None:
+    started, note = tmp_path / "started", tmp_path / "memory.tsv"
+    step = f"trap 'exit 9' TERM; touch {started}; while :; do sleep 0.05; done"
+    line = [sys.executable, "-I", "-S", measured.__file__, str(note), "key", "bash", "-c", step]
+    with subprocess.Popen(line, start_new_session=True) as job:
+        while not started.exists():
+            assert job.poll() is None
+        os.killpg(job.pid, 15)
+        assert job.wait(10) == 9
+    assert note.read_text().startswith("key\t")
+
+
+def test_a_file_that_no_pull_wrote_is_an_image_and_is_not_read_out(tmp_path: Path) -> None:
+    image = tmp_path / "other.sif"
+    image.write_bytes(b"hsqs\x00\x1b[31mnot for a terminal")
+    done = answer(install(tmp_path), "exec", str(image), "bash", "-c", "true")
+    assert done.returncode == 255
+    assert "other.sif' is not known" in done.stderr
+    assert "terminal" not in done.stderr
 
 
 def test_a_pulled_image_stands_for_what_was_pulled(tmp_path: Path) -> None:

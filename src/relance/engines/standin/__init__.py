@@ -29,6 +29,8 @@ class StandIn:
     environment: Mapping[str, str]
     images: Mapping[str, str]
     """What rules write → the image's digest, or the folder of an environment's programs."""
+    memory: Path | None = None
+    """File that gets a line for each job, with the memory that it took at most; see `measured.py`."""
     options: tuple[str, ...] = ()
     """More options of `podman run` or `docker run`."""
     user: tuple[int, int] = field(default_factory=lambda: (os.getuid(), os.getgid()))
@@ -104,6 +106,7 @@ def text(stand_in: StandIn) -> str:
         ("folder", str(stand_in.folder)),
         ("scratch", str(stand_in.scratch)),
         ("label", stand_in.label),
+        *((("memory", str(stand_in.memory)),) if stand_in.memory else ()),
         *(("option", option) for option in (*_options(stand_in), *stand_in.options)),
         *(("env", name, value) for name, value in stand_in.environment.items()),
         *(("image", written, target) for written, target in stand_in.images.items()),

@@ -1,6 +1,7 @@
 """Answers for the command `apptainer`, so that Podman, Docker or plain processes can run Snakemake's jobs.
 
-Snakemake calls three things of that command, and this program knows no more:
+Snakemake calls three things of that command, and this program knows no more (it passes everything on to the
+real Apptainer, if that is the engine, and only notes the memory of its jobs):
 
     apptainer --version
     apptainer pull --name FILE URL
@@ -10,8 +11,9 @@ It is run by path, without relance or any other package in reach, once a job: he
 and as little of that as can be (its start is part of every job's time). The first argument is a file of
 settings that `relance.engines.standin.install` wrote, lines of tab-separated fields:
 
-    engine  podman|docker|plain|broker
-    program PATH                      of podman or docker
+    engine  apptainer|podman|docker|plain|broker
+    program PATH                      of apptainer, podman or docker
+    memory  PATH                      gets a line for each job (`measured.py`); without it nothing is noted
     socket  PATH                      where the broker answers, outside of the sandbox that this runs in
     option  TEXT                      one more option of `podman run` or `docker run`
     folder  DIRECTORY                 mounted read-write at the same path
@@ -26,6 +28,12 @@ from __future__ import annotations
 
 import os
 import sys
+
+if __name__ != "__main__":
+    from relance.engines.standin import measured
+else:  # run by path, it belongs to no package
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import measured  # type: ignore[import-not-found,no-redef]
 
 VERSION = "apptainer version 1.4.0"  # what Snakemake is told; it asks for 1.0.0 or newer
 HOME_INSIDE = "/home/relance"
@@ -98,7 +106,9 @@ def image_target(settings: Settings, written: str) -> str:
     """
     if written not in settings.images and os.path.isfile(written):  # pathlib starts slowly
         with open(written, encoding="utf-8", errors="replace") as stream:
-            written = stream.read(4096).strip()
+            pulled = stream.read(4096).strip()
+        if pulled in settings.images or pulled.startswith("docker://"):  # else it is an image itself
+            written = pulled
     if written in settings.images:
         return settings.images[written]
     if written.startswith("docker://") and settings.single["engine"] in {"podman", "docker"}:
@@ -196,8 +206,7 @@ def execute(settings: Settings, arguments: list[str]) -> int:
         if call.folder:
             os.chdir(call.folder)
         environment = plain_environment(settings, programs)
-        sys.stdout.flush()
-        os.execvpe(call.command[0], call.command, environment)  # this process becomes the job
+        return measured.run(call.command, environment, settings.single.get("memory", ""))
     return _contain(settings, call)
 
 
@@ -209,6 +218,7 @@ def _contain(settings: Settings, call: Call) -> int:
     command = container_command(settings, call, name)
     # Podman would wait ten seconds for a shell that, being process 1, does not heed SIGTERM.
     at_once = ["--time", "0"] if settings.single["engine"] == "podman" else []
+    measured.adopt(command[0])
     engine = os.posix_spawn(command[0], command, os.environ)
 
     def stop(number: int, _: object) -> None:
@@ -224,7 +234,9 @@ def _contain(settings: Settings, call: Call) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
-    _, status = os.waitpid(engine, 0)
+    noted = measured.key(call.command)
+    status, peak = measured.wait(engine, command[0])
+    measured.note(settings.single.get("memory", ""), noted, peak)
     return os.waitstatus_to_exitcode(status) % 256
 
 
@@ -291,21 +303,39 @@ def _answer(settings: Settings, given: list[str]) -> int:
     raise RefusedCallError(f"only --version, pull and exec are known, found {' '.join(given) or 'nothing'}")
 
 
+def _pass_on(settings: Settings, given: list[str]) -> int:
+    """Let the real Apptainer answer; the memory of a job is noted."""
+    command = [settings.single["program"], *given]
+    if given[-2:-1] == ["-c"]:
+        return measured.run(command, os.environ, settings.single.get("memory", ""))
+    os.execv(command[0], command)
+    return 0  # never: this process has become Apptainer
+
+
+def _refused(error: Exception) -> int:
+    sys.stderr.write(f"relance: {error}\n")
+    return 255
+
+
 def main(arguments: list[str]) -> int:
     """Answer one call: `arguments` are the settings file and what `apptainer` was given."""
     settings_file, *given = arguments
+    try:
+        with open(settings_file, encoding="utf-8") as stream:
+            settings = Settings(stream.read())
+    except OSError as error:
+        return _refused(error)
+    if settings.single["engine"] == "apptainer":
+        return _pass_on(settings, given)
     while given and given[0] in _IGNORED:
         given.pop(0)
     if given == ["--version"]:
         sys.stdout.write(f"{VERSION}\n")
         return 0
     try:
-        with open(settings_file, encoding="utf-8") as stream:
-            settings = Settings(stream.read())
         return _answer(settings, given)
     except (RefusedCallError, OSError) as error:
-        sys.stderr.write(f"relance: {error}\n")
-        return 255
+        return _refused(error)
     except KeyboardInterrupt:
         return 130
 
