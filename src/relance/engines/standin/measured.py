@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
 
 _STRICT = "set -euo pipefail;"
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
@@ -20,7 +19,7 @@ _TRIALS, _PAUSE = 50, 0.004  # how often, and seconds between
 _KIBIBYTE = 1 << 10  # what Linux counts ru_maxrss in
 
 
-def key(command: Sequence[str]) -> str:
+def key(command: list[str] | tuple[str, ...]) -> str:
     """Return what a job is noted by: the digest of its command's text, without what Snakemake puts before it.
 
     That of a script names a file which has another name each time: what is noted of it, nobody finds.
@@ -35,7 +34,12 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.strip().encode()).hexdigest()
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], file: str, noted: str = "") -> int:
+def run(
+    command: list[str] | tuple[str, ...],
+    environment: os._Environ[str] | dict[str, str],
+    file: str,
+    noted: str = "",
+) -> int:
     """Run a command to its end, note its memory, and return its exit status; 128 and more for a signal.
 
     Signals are for the job, which gets them too, being of the same process group.
