@@ -34,22 +34,17 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.strip().encode()).hexdigest()
 
 
-def run(
-    command: list[str] | tuple[str, ...],
-    environment: os._Environ[str] | dict[str, str],
-    file: str,
-    noted: str = "",
-) -> int:
+def run(command: list[str], environment: dict[str, str], file: str, noted: str = "") -> int:
     """Run a command to its end, note its memory, and return its exit status; 128 and more for a signal.
 
     Signals are for the job, which gets them too, being of the same process group.
     """
-    adopt(command[0])
-    process = os.posix_spawnp(command[0], list(command), dict(environment))
-    import signal  # takes as long to load as the rest of Python: the job runs already
+    import signal
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda _number, _frame: None)
+        signal.signal(number, lambda _number, _frame: None)  # ignoring them would be passed on to the job
+    adopt(command[0])
+    process = os.posix_spawnp(command[0], command, environment)
     noted = noted or key(command)
     status, peak = wait(process, command[0])
     note(file, noted, peak)
@@ -106,4 +101,4 @@ def note(file: str, noted: str, peak: int | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[3:], os.environ, sys.argv[1], sys.argv[2]))
+    sys.exit(run(sys.argv[3:], dict(os.environ), sys.argv[1], sys.argv[2]))

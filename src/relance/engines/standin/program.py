@@ -307,7 +307,7 @@ def _pass_on(settings: Settings, given: list[str]) -> int:
     """Let the real Apptainer answer; the memory of a job is noted."""
     command = [settings.single["program"], *given]
     if given[-2:-1] == ["-c"]:
-        return measured.run(command, os.environ, settings.single.get("memory", ""))
+        return measured.run(command, dict(os.environ), settings.single.get("memory", ""))
     os.execv(command[0], command)
     return 0  # never: this process has become Apptainer
 
