@@ -172,9 +172,11 @@ def _held(
     """Return every file of the capsule: those that are kept, and those known by digest or reference alone."""
     there = {candidate.path: analysis / candidate.path for candidate in planned.candidates}
     unread = [path for name, path in there.items() if name not in kept and name not in known]
-    hasher = Hasher(cache)
-    hashed = hasher.files(path for path in unread if path.is_file())
-    hasher.remember()
+    hashed: Mapping[Path, Digest] = {}
+    if unread:
+        hasher = Hasher(cache)
+        hashed = hasher.files(path for path in unread if path.is_file())
+        hasher.remember()
     sizes = {file.path: file.size for file in planned.record.files}
     found = []
     for candidate in planned.candidates:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from graphlib import TopologicalSorter
-from pathlib import PurePosixPath
 
 from relance.capsule.model import CapsuleJob
+from relance.capture.sources import places
 from relance.model import JobRecord, RunRecord
 
 
@@ -36,7 +36,7 @@ def _needed(job: JobRecord, makers: dict[str, int]) -> Sequence[int]:
     """Return the makers of what a job reads: of the file itself, or of a folder that it lies in."""
     found = set()
     for path in job.inputs:
-        for place in (path, *map(str, PurePosixPath(path).parents)):
+        for place in places(path):
             if place in makers:
                 found.add(makers[place])
                 break

@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from relance.capsule.model import CapsuleLink
 from relance.errors import InputError
@@ -41,19 +41,18 @@ def listed(analysis: Path, wanted: Sequence[str], made: Set[str]) -> Listed:
     chosen = patterns.matcher(wanted) if wanted else None
     known = None if chosen else _known_to_git(analysis)
     files, links, folders = [], [], []
-    for path in _below(analysis, analysis):
-        name = path.relative_to(analysis).as_posix()
+    for name, entry in _below(analysis, ""):
         if within(name, made):
             continue
         if chosen is not None and not chosen.fullmatch(name):
             continue
-        if path.is_symlink():
+        if entry.is_symlink():
             if known is None or name in known:
-                links.append(CapsuleLink(name, _target(analysis, path)))
-        elif path.is_dir():
-            if known is None and not any(path.iterdir()):
+                links.append(CapsuleLink(name, _target(analysis, Path(entry.path))))
+        elif entry.is_dir():
+            if known is None and not any(Path(entry.path).iterdir()):
                 folders.append(name)
-        elif not path.is_file():
+        elif not entry.is_file():
             raise InputError(
                 f"{name} can't be preserved",
                 expected="files, folders and symbolic links",
@@ -67,16 +66,29 @@ def listed(analysis: Path, wanted: Sequence[str], made: Set[str]) -> Listed:
 
 def within(path: str, folders: Set[str]) -> bool:
     """Return whether a path is one of these, or lies in one of them."""
-    return not folders.isdisjoint((path, *map(str, PurePosixPath(path).parents)))
+    return any(place in folders for place in places(path))
 
 
-def _below(analysis: Path, folder: Path) -> Iterator[Path]:
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+def places(path: str) -> Iterator[str]:
+    """Yield a relative path and each folder that it lies in, the innermost first."""
+    end = len(path)
+    while end > 0:
+        yield path[:end]
+        end = path.rfind("/", 0, end)
+    yield "."
+
+
+def _below(folder: Path, name: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield what lies in a folder, each after the folder that it is in, under its path from the first."""
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
         if entry.name in LEFT_OUT:
             continue
-        yield Path(entry.path)
+        path = f"{name}{entry.name}"
+        yield path, entry
         if entry.is_dir(follow_symlinks=False):
-            yield from _below(analysis, Path(entry.path))
+            yield from _below(Path(entry.path), f"{path}/")
 
 
 def _known_to_git(analysis: Path) -> frozenset[str] | None:

@@ -37,6 +37,7 @@ class Memory:
         self._file = file
         self._known: dict[str, tuple[_Identity, Stored]] = _read(file)
         self._lock = Lock()
+        self._changed = False
 
     def recall(self, path: Path, status: os.stat_result) -> Stored | None:
         """Return what is known of a file that has this status now; None if nothing is."""
@@ -47,12 +48,15 @@ class Memory:
         """Remember a file that was read whole from the time `begun` on (ns), with this status throughout."""
         key = _key(path)
         with self._lock:
+            self._changed = True
             self._known.pop(key, None)
             if max(status.st_mtime_ns, status.st_ctime_ns) + _SETTLED < begun:
                 self._known[key] = (identity(status), found)
 
     def write(self) -> None:
-        """Write what is known, for the next time; entries of files that are gone are left out."""
+        """Write what is known, if anything was learned; entries of files that are gone are left out."""
+        if not self._changed:
+            return
         kept = {
             path: [list(found_as), found.digest, [[part.digest, part.size] for part in found.parts]]
             for path, (found_as, found) in sorted(self._known.items())
