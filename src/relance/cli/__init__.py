@@ -15,6 +15,7 @@ from relance.errors import ExitCode, RelanceError
 
 _COMMANDS = {
     "init": ("relance.cli.init", "init", "Draft the specification of an analysis."),
+    "check": ("relance.cli.check", "check", "Say what would go wrong, before anything runs."),
     "run": ("relance.cli.run", "run", "Run an analysis on this machine."),
     "record": ("relance.cli.record", "record", "Record a run that has no record yet."),
     "runs": ("relance.cli.runs", "runs", "List recorded runs, or show one."),

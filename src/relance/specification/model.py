@@ -269,6 +269,14 @@ class AllowedSecret:
 
 
 @dataclass(frozen=True)
+class Check:
+    """What `relance check` needn't say of the analysis."""
+
+    ignore: Mapping[str, str] = field(default_factory=dict)
+    """Codes of findings, each with the reason why it doesn't matter here."""
+
+
+@dataclass(frozen=True)
 class Audience:
     """Who may see what."""
 
@@ -289,6 +297,7 @@ class Specification:
     products: Products = Products()
     outside: tuple[Outside, ...] = ()
     allowed_secrets: tuple[AllowedSecret, ...] = ()
+    check: Check = field(default_factory=Check)
 
     def visibility_of(self, result: str) -> Visibility:
         """Return who may see a result; only one that reveals data is ever blinded.

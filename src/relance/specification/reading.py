@@ -17,6 +17,7 @@ from relance.specification.model import (
     Audience,
     Author,
     Case,
+    Check,
     Entry,
     ExternalData,
     Form,
@@ -122,6 +123,7 @@ class _Reader:
                 for given in top.get("outside", ())
             ),
             allowed_secrets=tuple(AllowedSecret(**given) for given in top.get("allowed_secrets", ())),
+            check=Check(dict(top.get("check", {}).get("ignore", {}))),
         )
 
     def _parameter(self, name: str, given: Mapping[str, Any]) -> Parameter:

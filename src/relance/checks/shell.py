@@ -1,0 +1,117 @@
+"""Shell commands, looked at as text: what stands in quotes apart from what the shell acts on."""
+
+from __future__ import annotations
+
+import re
+
+_ROOT = re.compile(
+    r"(?:^|[;&|\n(])\s*(?:\w+=\S*\s+)*"
+    r"(?P<what>(?:apt-get|apt|yum|dnf|microdnf|apk|zypper)\s+(?:-\S+\s+)*(?:install|update|upgrade|add)\b"
+    r"|(?:useradd|groupadd|adduser|usermod|mount)\b|chown\s+(?:-\S+\s+)*root\b)"
+)
+_SUDO = re.compile(r"(?:^|[;&|\n(])\s*(?P<what>sudo)\s")
+_ABSOLUTE = re.compile(r"(?:^|[;&|\n(])\s*(?P<what>cd\s+/[^\s;&|)]*)")
+_PIPE = re.compile(r"(?<![|>\\])\|(?!\|)")
+_HARMLESS = re.compile(r"\s*(?:\w+=\S*\s+)*(?:echo|printf|yes|true|:)(?:\s|$)")
+_STATEMENT = re.compile(r"&&|;|\n|\bthen\b|\bdo\b|\belse\b|(?<![>&])&(?![>&])")
+_MAKES = re.compile(
+    r"\bmkdir\b|\binstall\s+-d\b|\bmakedirs\b|\bcreate_directories\b|\bos\.mkdir\b|\bMakeDirectory\b"
+)
+_CASE = re.compile(r"\bcase\b.*?\besac\b", re.DOTALL)
+
+
+def bare(command: str) -> str:
+    """Return a command with what is quoted, substituted or a comment replaced by spaces; newlines stay.
+
+    Its length is that of the command.
+    """
+    kept: list[str] = []
+    closing: list[str] = []  # what ends the quotes and substitutions that are open
+    at = 0
+    while at < len(command):
+        sign = command[at]
+        if sign == "\\" and closing[-1:] != ["'"]:
+            kept.append("  "[: len(command) - at])
+            at += 2
+            continue
+        if closing and sign == closing[-1]:
+            closing.pop()
+            kept.append(" ")
+        elif closing[-1:] == ["'"]:
+            kept.append(_blank(sign))
+        elif command.startswith("$(", at) and not command.startswith("$((", at):
+            closing.append(")")
+            kept.append("  ")
+            at += 2
+            continue
+        elif sign in "'\"`" and not (sign == "'" and '"' in closing[-1:]):
+            closing.append(sign)
+            kept.append(" ")
+        elif sign == "(" and closing[-1:] == [")"]:
+            closing.append(")")
+            kept.append(" ")
+        elif sign == "#" and not closing and (at == 0 or command[at - 1].isspace()):
+            end = command.find("\n", at)
+            end = len(command) if end < 0 else end
+            kept.append(" " * (end - at))
+            at = end
+            continue
+        else:
+            kept.append(_blank(sign) if closing else sign)
+        at += 1
+    return "".join(kept)
+
+
+def hidden_failure(command: str) -> int | None:
+    """Return where a pipe stands that hides whether a command before it fails; None if there is none.
+
+    Not counted: where `pipefail` is set, what is only printed (`echo … |`), and what is followed by `||`.
+    """
+    if "pipefail" in command:
+        return None
+    text = _CASE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), bare(command))
+    text = re.sub(r"\\\n|(?<=\|)[ \t]*\n", lambda match: " " * len(match[0]), text)
+    start = 0
+    for end in [*(match.start() for match in _STATEMENT.finditer(text)), len(text)]:
+        statement = text[start:end]
+        pipes = [match.start() for match in _PIPE.finditer(statement)]
+        if pipes and "||" not in statement and not _tested(statement):
+            before = re.split(_PIPE, statement)[:-1]
+            if not all(_HARMLESS.match(part.strip("{( \t;&\n")) for part in before):
+                return start + pipes[0]
+        start = end
+    return None
+
+
+def needs_root(command: str) -> tuple[int, str] | None:
+    """Return where and what only root can do; None if there is nothing."""
+    return _found(_ROOT, command)
+
+
+def asks_sudo(command: str) -> tuple[int, str] | None:
+    """Return where `sudo` is called; None if it isn't."""
+    return _found(_SUDO, command)
+
+
+def leaves_workspace(command: str) -> tuple[int, str] | None:
+    """Return where a command goes to an absolute folder; None if it doesn't."""
+    return _found(_ABSOLUTE, command)
+
+
+def makes_folders(text: str) -> bool:
+    """Return whether a command, or the text of a program, makes folders."""
+    return _MAKES.search(text) is not None
+
+
+def _found(pattern: re.Pattern[str], command: str) -> tuple[int, str] | None:
+    found = pattern.search(bare(command))
+    return (found.start("what"), " ".join(found["what"].split())) if found else None
+
+
+def _tested(statement: str) -> bool:
+    """Return whether a pipe's status is asked for: there the last command's is what is meant."""
+    return re.match(r"[\s&;]*(?:if|while|until|elif|!)\b", statement) is not None
+
+
+def _blank(sign: str) -> str:
+    return sign if sign == "\n" else " "

@@ -1,0 +1,98 @@
+"""A workflow of yadage, with what it is run with: every check of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from relance.checks import workflow_references, workflow_values
+from relance.checks.commands import Command
+from relance.checks.files import Files
+from relance.checks.finding import Finding, Place
+from relance.checks.images import Language, Named
+from relance.checks.refusals import refused
+from relance.checks.workflow_references import Scope
+from relance.errors import InputError
+from relance.languages import yadage
+from relance.languages.model import Command as ShellCommand
+from relance.languages.model import Container, Json, Script, Stage, Step
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a workflow is run with."""
+
+    parameters: Mapping[str, Json] | None = None
+    """None if they aren't known."""
+    places: Mapping[str, Place] | None = None
+    """Where each is written; None if nobody wrote them for this workflow alone."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came of a workflow."""
+
+    findings: tuple[Finding, ...]
+    images: tuple[Named, ...] = ()
+    commands: tuple[Command, ...] = ()
+    looked_at: tuple[str, ...] = ()
+    """Files, relative to the folder that is checked."""
+
+
+def check(root: Path, toplevel: Path, file: str, given: tuple[Given, ...], files: Files) -> Checked:
+    """Check a workflow of yadage; `file` is relative to its toplevel, which lies in `root`."""
+    path = "" if toplevel == root else toplevel.relative_to(root).as_posix()
+    shown = f"{path}/{file}" if path else file
+    try:
+        reading = yadage.read(toplevel, file)
+    except InputError as error:
+        return Checked(tuple(refused(error, shown, path)), looked_at=(shown,))
+    findings: list[Finding] = []
+    for one in given or (Given(),):
+        for scope, within in workflow_references.scopes(reading.workflow, path, one.parameters):
+            findings += workflow_references.check(scope, files)
+            findings += workflow_values.check(scope, files)
+            if within is None and one.places is not None:
+                findings += workflow_values.unused(scope, one.places)
+    images: list[Named] = []
+    commands: list[Command] = []
+    for scope, _ in workflow_references.scopes(reading.workflow, path):
+        for stage, step in _steps(scope):
+            where = f"{path}/{step.origin.file}" if path else step.origin.file
+            images += _image(stage, step, where, scope, files)
+            commands += _command(stage, step, where, scope, files)
+    looked_at = tuple(f"{path}/{name}" if path else name for name in reading.files)
+    return Checked(tuple(findings), tuple(images), tuple(commands), looked_at)
+
+
+def _steps(scope: Scope) -> Iterator[tuple[Stage, Step]]:
+    for stage in scope.workflow.stages:
+        for case in stage.cases:
+            if case.step is not None:
+                yield stage, case.step
+
+
+def _image(stage: Stage, step: Step, where: str, scope: Scope, files: Files) -> Iterator[Named]:
+    environment = step.environment
+    if isinstance(environment, Container):
+        user = next(
+            (
+                int(number)
+                for name, _, number in (one.partition(": ") for one in environment.resources)
+                if name == "kubernetes_uid" and number.isdigit()
+            ),
+            None,
+        )
+        place = files.find(where, step.origin.line, "image")
+        yield Named(environment.reference, place, scope.subject(stage), Language.PLAIN, user)
+
+
+def _command(stage: Stage, step: Step, where: str, scope: Scope, files: Files) -> Iterator[Command]:
+    process = step.process
+    if isinstance(process, Script) and process.interpreter.rpartition("/")[2] not in {"sh", "bash"}:
+        return
+    if isinstance(process, (ShellCommand, Script)):
+        word = "cmd" if isinstance(process, ShellCommand) else "script"
+        place = files.find(where, step.origin.line, word)
+        yield Command(process.text, place, scope.subject(stage))

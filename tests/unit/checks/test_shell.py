@@ -1,0 +1,81 @@
+"""Commands looked at as text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relance.checks import shell
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "make | tee log",
+        "set -e; make |& tee log",
+        "cd x && make \\\n  | sort > y",
+        "{ make; } | sort",
+        "a; b | c",
+        "make 2>&1 | tee 'a b'",
+    ],
+)
+def test_a_pipe_that_hides_failures_is_found(command: str) -> None:
+    at = shell.hidden_failure(command)
+    assert at is not None
+    assert command[at] == "|"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "set -euo pipefail; make | tee log",
+        "echo yes | make",
+        "printf '%s' a | tr a b",
+        "make || exit 1",
+        "grep '|' file",
+        'grep "a|b" file',
+        "make # | not here",
+        "n=$(ls | wc -l); make",
+        "make >| log",
+        "if make | grep -q x; then true; fi",
+        "make | grep x || true",
+        "case $x in a|b) make;; esac",
+        "awk '{print $1 | \"sort\"}' x",
+    ],
+)
+def test_what_hides_nothing_is_not(command: str) -> None:
+    assert shell.hidden_failure(command) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        ("apt-get -y install jq", "apt-get -y install"),
+        ("make && yum update", "yum update"),
+        ("x=1 chown -R root /a", "chown -R root"),
+    ],
+)
+def test_what_only_root_can_do_is_found(command: str, what: str) -> None:
+    found = shell.needs_root(command)
+    assert found is not None
+    assert found[1] == what
+
+
+@pytest.mark.parametrize(
+    "command", ["echo apt-get install", "pip install jq", "'yum install x'", "./mount-x"]
+)
+def test_what_others_can_do_is_not(command: str) -> None:
+    assert shell.needs_root(command) is None
+
+
+@given(st.text(alphabet="ab '\"\\$()`|#\n;{}", max_size=60))
+def test_what_is_left_of_a_command_has_its_length_and_lines(command: str) -> None:
+    bare = shell.bare(command)
+    assert len(bare) == len(command)
+    assert all(left in {sign, " "} for left, sign in zip(bare, command, strict=True))
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="'"), max_size=30))
+def test_nothing_in_single_quotes_is_acted_on(text: str) -> None:
+    assert shell.bare(f"'{text}'").strip() == ""
