@@ -18,19 +18,52 @@ from relance.store.store import Store
 
 
 @click.command(epilog=capsules.HELP)
-@click.argument("capsule")
+@click.argument("capsule", metavar="CAPSULE|ANALYSIS")
 @click.argument("target", metavar="FILE.tar|DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--as",
+    "language",
+    type=click.Choice(["snakemake", "yadage", "reana"]),
+    help="Write the workflow in another language, with the analysis's files.",
+)
+@click.option("--config", metavar="FILE|NAME", help="With --as, of a folder: its configuration.")
+@click.option(
+    "--image",
+    "images",
+    metavar="IMAGE=NAME",
+    multiple=True,
+    help="With --as: what an image is called in a registry.",
+)
 @click.option(
     "--public", is_flag=True, help="Refuse if anything of it isn't for everybody, as the specification says."
 )
 @places.STORE
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def export(capsule: str, target: Path, public: bool, chosen_store: Path | None, quiet: bool) -> ExitCode:
+def export(  # noqa: PLR0917 - click passes each by name
+    capsule: str,
+    target: Path,
+    language: str | None,
+    config: str | None,
+    images: tuple[str, ...],
+    public: bool,
+    chosen_store: Path | None,
+    quiet: bool,
+) -> ExitCode:
     """Write a capsule as one tar file, or its files with their provenance as an RO-Crate into a new folder.
 
     The tar file is an OCI image layout: `docker load` and `podman load` take its images; unpacked, its
     replay.sh runs the jobs again. The crate is a Provenance Run Crate 0.5. Both are always the same bytes.
+
+    With --as, a capsule, the folder of an analysis, or a workflow of yadage is written in another workflow
+    language: `snakemake`, with a rule for each job; `yadage`, expanded; `reana`, as steps of a serial
+    workflow.
     """
+    if language is not None:
+        if public:
+            raise click.UsageError("--public goes without --as")
+        return _as(language, capsule, target, config, images, chosen_store, quiet=quiet)
+    if config is not None or images:
+        raise click.UsageError("--config and --image go with --as")
     store, described, opened = capsules.opened(capsule, os.environ, chosen_store)
     layout = store.layout
     if public:
@@ -53,6 +86,44 @@ def export(capsule: str, target: Path, public: bool, chosen_store: Path | None, 
     if not quiet:
         click.echo(f"{described.digest} is in {target}, {size(total)}")
     return ExitCode.OK
+
+
+def _as(  # noqa: PLR0917 - what was typed
+    language: str,
+    text: str,
+    target: Path,
+    config: str | None,
+    images: tuple[str, ...],
+    store: Path | None,
+    *,
+    quiet: bool,
+) -> ExitCode:
+    from relance.cli import form_sources, forms
+
+    told: tuple[str, ...] = ()
+    with signals.raising():
+        if Path(text).suffix in {".yml", ".yaml"} and Path(text).is_file():
+            forms.expand(Path(text), language, target)
+        else:
+            with form_sources.opened(text, config, os.environ, store) as source:
+                told = forms.write(source, language, dict(map(_renamed, images)), target)
+    if not quiet:
+        for line in told:
+            click.echo(line, err=True)
+        click.echo(f"{target} has {text} for {forms.LANGUAGES[language]}")
+    return ExitCode.OK
+
+
+def _renamed(text: str) -> tuple[str, str]:
+    image, equals, name = text.rpartition("=")
+    if not equals or not image:
+        raise InputError(
+            f"--image {text}",
+            expected="IMAGE=NAME",
+            found=repr(text),
+            next_step="write both; nothing after '=' for a process of the machine",
+        )
+    return image, name
 
 
 @click.command("import")

@@ -31,6 +31,13 @@ class Job:
     wildcards: tuple[str, ...]
     image: str | None
     command: str
+    values: tuple[str, ...] = ()
+    """Those of its wildcards."""
+    logs: tuple[str, ...] = ()
+    checkpoint: bool = False
+    """Whether jobs that need it are known only once it has run."""
+    resolved: str | None = None
+    """The command with all that the rule fills in; None if there is none, or it is known only in the run."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,10 @@ def _job(told: Mapping[str, Any]) -> Job:
         wildcards=tuple(told["wildcards"]),
         image=told["image"],
         command=told["command"],
+        values=tuple(told["values"]),
+        logs=tuple(told["logs"]),
+        checkpoint=told["checkpoint"],
+        resolved=told["resolved"],
     )
 
 

@@ -68,9 +68,21 @@ def _job(job: Any) -> dict[str, Any]:
         "folders": [str(file) for file in [*job.input, *job.output] if is_flagged(file, "directory")],
         "patterns": [str(pattern) for pattern in job.rule.output if not is_flagged(pattern, "temp")],
         "wildcards": sorted(job.rule.wildcard_names),
+        "values": [str(job.wildcards_dict[name]) for name in sorted(job.rule.wildcard_names)],
+        "logs": [str(file) for file in job.log],
+        "checkpoint": job.is_checkpoint,
+        "resolved": _resolved(job),
         "image": job.container_img_url,
         "command": job.rule.shellcmd or "",
     }
+
+
+def _resolved(job: Any) -> str | None:
+    """Return what the shell is told; None if the job has no such command, or it is known only later."""
+    try:
+        return str(job.shellcmd) if job.shellcmd else None
+    except Exception:  # noqa: BLE001 - parameters are Python of the Snakefile's, and may need files to be there
+        return None
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import yaml
 
+from relance.errors import InputError
 from relance.languages.model import (
     Case,
     Command,
+    Commands,
     Constant,
     Container,
     FromGlob,
@@ -21,6 +23,7 @@ from relance.languages.model import (
     Json,
     Literal,
     Local,
+    Origin,
     Parameter,
     Ready,
     Scatter,
@@ -36,7 +39,11 @@ from relance.languages.support.publishing import Publisher
 
 
 def document(workflow: Workflow) -> dict[str, Json]:
-    """Return the workflow as yadage's schema has it."""
+    """Return the workflow as yadage's schema has it.
+
+    Raises:
+        InputError: a step is of a kind that yadage doesn't have.
+    """
     return {"stages": [_stage(stage) for stage in workflow.stages]}
 
 
@@ -117,19 +124,33 @@ def _body(case: Case) -> dict[str, Json]:
 
 def _step(step: Step) -> dict[str, Json]:
     return {
-        "process": _process(step.process),
+        "process": _process(step.process, step.origin),
         "environment": _environment(step.environment),
         "publisher": _publisher(step.publisher),
     }
 
 
-def _process(process: Command | Script | None) -> dict[str, Json] | None:
+def _process(process: object, origin: Origin) -> dict[str, Json] | None:
     match process:
         case Command(text):
             return {"process_type": "string-interpolated-cmd", "cmd": text}
         case Script(text, interpreter):
             return {"process_type": "interpolated-script-cmd", "interpreter": interpreter, "script": text}
-    return None
+        case Commands():
+            raise InputError(
+                "steps whose commands share one folder",
+                expected="steps with folders of their own",
+                found="a serial workflow",
+                next_step="leave it in REANA's serial form; yadage has no such steps",
+            )
+        case None:
+            return None
+    raise InputError(
+        f"{origin.file}:{origin.line}: a step",
+        expected="a command or script, as yadage has them",
+        found=f"{type(process).__name__.lower()} that share a folder with other steps",
+        next_step="export the analysis that it is compiled to (relance convert)",
+    )
 
 
 def _environment(environment: Container | Local | None) -> dict[str, Json] | None:
