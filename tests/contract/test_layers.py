@@ -20,7 +20,7 @@ LAYERS = (
     ("recording",),
     ("steps",),
     ("capsule",),
-    ("capture", "rerun", "compare"),
+    ("capture", "rerun", "compare", "conversion"),
     ("verify", "recast", "scan"),
     ("api",),
     ("inference",),

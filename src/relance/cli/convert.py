@@ -1,15 +1,17 @@
-"""`relance convert`: compile a workflow of another language into an analysis that `relance run` runs."""
+"""`relance convert`: make a workflow of another language an analysis that `relance run` runs."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 
 import click
 
+from relance.conversion import reana, writing, yadage
+from relance.conversion.model import Converted
+from relance.drafting import draft
 from relance.errors import ExitCode, InputError
-from relance.languages import parameters, recast_atlas, snakefile, yadage, yamlfile
+from relance.languages import parameters, recast_atlas, yamlfile
+from relance.languages import reana as reana_files
 from relance.languages.model import Json
 
 
@@ -42,55 +44,57 @@ def convert(  # noqa: PLR0917 - click passes each by name
     example: str | None,
     quiet: bool,
 ) -> ExitCode:
-    """Compile a yadage workflow, or a recast.yml of recast-atlas, to Snakemake, into a new folder.
+    """Compile a workflow to Snakemake, into a new folder: of yadage, a recast.yml, or a reana.yaml.
 
-    One rule for each step, with the step's own command and container; `relance run DIR` runs it.
+    One rule for each step, with the step's own command and container; `relance run DIR` runs it. Its
+    specification is drafted beside it, so that `relance capture DIR` works once it ran.
     """
-    base = toplevel or specification.parent
-    given: dict[str, Json] = {}
-    if recast_atlas.is_entry(yamlfile.read(specification, specification).value):
+    given = parameters.gathered(files, assignments)
+    content = yamlfile.read(specification, specification).value
+    if reana_files.is_analysis(content):
+        _refuse("a reana.yaml, which says it itself", toplevel=toplevel, initdir=initdir, example=example)
+        analysis = reana_files.read(specification)
+        made = reana.converted(analysis, specification.name, given, folder.resolve().name)
+    elif recast_atlas.is_entry(content):
         entry = recast_atlas.read(specification)
-        base, file = toplevel or entry.toplevel, entry.workflow
-        if entry.examples or example:
-            chosen = recast_atlas.example(entry, example or next(iter(entry.examples)))
-            given = dict(chosen.parameters)
-            if chosen.archive and not initdir:
-                click.echo(
-                    f"note: the example's files are at {chosen.archive}; put them in DIR/init", err=True
-                )
-            if chosen.inputs and not initdir:
-                initdir = _inside(specification.parent, chosen.inputs)
+        made = yadage.recast(
+            entry, specification.parent, given, chosen=example, files=initdir, toplevel=toplevel
+        )
     else:
-        if example:
-            raise InputError(
-                f"{specification} has no examples",
-                expected="a recast.yml with --example",
-                found="a workflow",
-                next_step="leave --example out",
-            )
-        file = _within(specification, base)
-    reading = yadage.read(base, file)
-    given |= parameters.gathered(files, assignments)
-    _write(snakefile.compiled(reading.workflow, file, given), folder, initdir)
+        _refuse("a workflow, which has no examples", example=example)
+        made = _workflow(specification, toplevel, given, initdir, folder)
+    drafted = writing.write(made, folder)
     if not quiet:
-        for note in reading.notes:
-            click.echo(f"note: {note.where}: {note.text}", err=True)
-        click.echo(f"{folder} has {file} for Snakemake; run it with 'relance run {folder}'")
+        _tell(made, folder, drafted)
     return ExitCode.OK
 
 
-def _write(analysis: snakefile.Compiled, folder: Path, initdir: Path | None) -> None:
-    """Write the analysis whole, or nothing."""
-    snakefile.check_free(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        made = Path(scratch) / "analysis"
-        snakefile.write(analysis, made)
-        if initdir is not None:
-            shutil.copytree(initdir, made / "init")
-        if folder.exists():
-            folder.rmdir()
-        made.replace(folder)
+def _workflow(
+    specification: Path, toplevel: Path | None, given: dict[str, Json], initdir: Path | None, folder: Path
+) -> Converted:
+    base = toplevel or specification.parent
+    source = yadage.Source(base, _within(specification, base), given, folder.resolve().name, initdir)
+    return yadage.converted(source)
+
+
+def _tell(made: Converted, folder: Path, drafted: Path) -> None:
+    for note in made.notes:
+        click.echo(f"note: {note}", err=True)
+    left = len(draft.decisions(drafted.read_text("utf-8")))
+    run = f"relance run {folder}" + (f" --config {made.configuration}" if made.configuration else "")
+    click.echo(f"{folder} has {made.source} for Snakemake; run it with '{run}'")
+    click.echo(f"{drafted} is its specification; {left} places are left to decide")
+
+
+def _refuse(what: str, **options: object) -> None:
+    for name, given in options.items():
+        if given is not None:
+            raise InputError(
+                f"--{name}",
+                expected="none",
+                found=f"it together with {what}",
+                next_step=f"leave --{name} out",
+            )
 
 
 def _within(specification: Path, base: Path) -> str:
@@ -103,23 +107,3 @@ def _within(specification: Path, base: Path) -> str:
             next_step="name its toplevel with --toplevel",
         )
     return str(file.relative_to(top))
-
-
-def _inside(folder: Path, name: str) -> Path:
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()) or not path.is_dir():
-        raise InputError(
-            f"the example's initdir '{name}' can't be used",
-            expected=f"a folder in {folder}",
-            found="none",
-            next_step="name the folder with --initdir",
-        )
-    for link in path.rglob("*"):
-        if link.is_symlink() and not link.resolve().is_relative_to(folder.resolve()):
-            raise InputError(
-                f"the example's initdir '{name}' can't be used",
-                expected="files beside the recast.yml",
-                found=f"the link {link.relative_to(folder)} to {link.readlink()}",
-                next_step="name the folder with --initdir if that is right",
-            )
-    return path

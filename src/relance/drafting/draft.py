@@ -9,16 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relance import document, formats, units
+from relance import document
 from relance.drafting.graph import Graph
 from relance.drafting.history import Facts
-from relance.errors import InputError, RelanceError
+from relance.drafting.words import MARK, dotted_slug, form, quoted, scalar, slug, unique, unit_of, value_lines
+from relance.errors import InputError
 
-MARK = "# decide:"
-"""What every comment that asks for a decision begins with."""
-
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*")
-_WORDS_OF_YAML = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 _CODE = {
     ".py",
     ".sh",
@@ -36,7 +32,6 @@ _CODE = {
     ".yml",
 }
 _SECRET = re.compile(r"token|passw|secret|credential|api_?key", re.IGNORECASE)
-_QUANTITY = re.compile(r"\s*[-+0-9.eE]+\s*(\S+)\s*")
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _DEEPEST = 2
 _MOST_FAR = 8
@@ -56,7 +51,7 @@ def name(analysis: Path, graph: Graph) -> str:
     """Return the name that an analysis goes by: of its folder below `workflows`, else of its own."""
     parts = Path(graph.configuration_file or "").parts
     own = parts[1] if len(parts) > 2 and parts[0] == "workflows" else analysis.name
-    return _slug(own)
+    return slug(own)
 
 
 def text(analysis: Path, graph: Graph, facts: Facts) -> str:
@@ -101,10 +96,10 @@ class _Draft:
         yield ""
         yield "workflow:"
         yield "  language: snakemake"
-        yield f"  file: {_scalar(self._graph.snakefile)}"
+        yield f"  file: {scalar(self._graph.snakefile)}"
         configuration = self._graph.configuration_file
         if configuration and not Path(configuration).is_absolute():
-            yield f"  configuration: {_scalar(configuration)}"
+            yield f"  configuration: {scalar(configuration)}"
         yield from self._images()
         yield ""
         yield "interface:"
@@ -125,30 +120,30 @@ class _Draft:
     def _identity(self) -> Iterator[str]:
         facts = self._facts
         yield "identity:"
-        yield f"  name: {_scalar(self._name)}"
-        title = _scalar(facts.title or self._name)
+        yield f"  name: {scalar(self._name)}"
+        title = scalar(facts.title or self._name)
         yield f"  title: {title}  {MARK} the title that a paper would have"
         yield (
-            f"  version: {_quoted(facts.version)}"
+            f"  version: {quoted(facts.version)}"
             if facts.version
             else f'  version: "1"  {MARK} your own count'
         )
         if facts.description:
-            yield f"  description: {_scalar(facts.description)}"
+            yield f"  description: {scalar(facts.description)}"
         yield "  authors:"
         if facts.authors:
             yield f"    {MARK} who belongs here? These are from {facts.authors_from}; add 'orcid: …'"
         for author in facts.authors:
-            yield f"    - name: {_scalar(author.name)}"
+            yield f"    - name: {scalar(author.name)}"
             for key, value in (("affiliation", author.affiliation), ("orcid", author.orcid)):
                 if value:
-                    yield f"      {key}: {_scalar(value)}"
+                    yield f"      {key}: {scalar(value)}"
         if not facts.authors:
             yield f"    - name: unknown  {MARK} who made the analysis"
         if facts.keywords:
-            yield f"  keywords: [{', '.join(map(_scalar, facts.keywords))}]"
+            yield f"  keywords: [{', '.join(map(scalar, facts.keywords))}]"
         if facts.licence:
-            yield f"  licence: {_scalar(facts.licence)}"
+            yield f"  licence: {scalar(facts.licence)}"
         else:
             yield f"  licence: NOASSERTION  {MARK} under which licence others may use it (SPDX, such as MIT)"
         yield "  # collaboration: …"
@@ -165,7 +160,7 @@ class _Draft:
             if job.image and "@sha256:" not in job.image:
                 rules.setdefault(job.image, set()).add(job.rule)
         for image in sorted(rules):
-            shown = f"image {_quoted(image)}"
+            shown = f"image {quoted(image)}"
             if Path(image).is_absolute():  # a path differs from machine to machine
                 shown = "an image file of this machine"
             yield f"  {MARK} {_rules(sorted(rules[image]))}: {shown} isn't pinned; write '…@sha256:…'"
@@ -179,28 +174,16 @@ class _Draft:
             yield "  inputs:"
         taken: set[str] = set()
         for path, key in sorted(self._given.items(), key=lambda pair: pair[1]):
-            level, kinds, certain = self._format(path)
-            yield f"    {_unique(_slug(key), taken)}:"
-            yield f"      title: {_scalar(f'File {key}, read by {_rules(self._graph.external[path])}')}  " \
+            level, kinds, certain = form(self._analysis / path)
+            yield f"    {unique(slug(key), taken)}:"
+            yield f"      title: {scalar(f'File {key}, read by {_rules(self._graph.external[path])}')}  " \
                   f"{MARK} what it is; is it the signal? remove it if nobody will swap it"  # fmt: skip
             question = "" if certain else f"  {MARK} the level and formats, which its content doesn't tell"
             yield f"      forms: [{{level: {level}, formats: [{', '.join(kinds)}], key: {key}}}]{question}"
         for path, rules in self._graph.external.items():
             if path not in self._given and Path(path).suffix.lower() not in _CODE:
-                read_by = f"{_quoted(path)}, read by {_rules(rules)}"
+                read_by = f"{quoted(path)}, read by {_rules(rules)}"
                 yield f"  # {read_by}, can't be swapped: no key of the configuration names it"
-
-    def _format(self, path: str) -> tuple[str, tuple[str, ...], bool]:
-        try:
-            found = formats.check(self._analysis / path, formats.names(), "input").format
-        except RelanceError:
-            guesses = {"hepmc": "hepmc3", "lhe": "lhe", "root": "root", "json": "pyhf-workspace"}
-            suffixes = [suffix.lstrip(".").lower() for suffix in Path(path).suffixes]
-            found = next((guesses[suffix] for suffix in suffixes if suffix in guesses), "card")
-            return formats.levels(found)[0], (found,), False
-        levels = formats.levels(found)
-        level = "ntuple" if "ntuple" in levels else levels[0]
-        return level, (found,), len(levels) == 1
 
     def _parameters(self) -> Iterator[str]:
         shown = [leaf for leaf in self._leaves if self._is_parameter(leaf)]
@@ -210,9 +193,9 @@ class _Draft:
             yield f"    {MARK} keep those that a reinterpretation changes; give each its unit and range"
         taken: set[str] = set()
         for leaf in near:
-            yield f"    {_unique(_dotted_slug(leaf.key), taken)}:"
-            yield f"      title: {_scalar(leaf.key.replace('.', ' ').replace('_', ' '))}"
-            yield from _value_lines(leaf.value, self._written(leaf.key))
+            yield f"    {unique(dotted_slug(leaf.key), taken)}:"
+            yield f"      title: {scalar(leaf.key.replace('.', ' ').replace('_', ' '))}"
+            yield from value_lines(leaf.value, self._written(leaf.key))
             yield f"      key: {leaf.key}"
         far = [leaf.key for leaf in shown if leaf not in near]
         if far:
@@ -230,7 +213,7 @@ class _Draft:
                 or leaf.value.startswith((".", "~"))
                 or (self._analysis / leaf.value).exists()
             )
-            return bool(leaf.value.strip()) and (not is_path or _unit(leaf.value) is not None)
+            return bool(leaf.value.strip()) and (not is_path or unit_of(leaf.value) is not None)
         return isinstance(leaf.value, (int, float)) and abs(leaf.value) < _LARGEST
 
     def _written(self, key: str) -> Any:
@@ -246,11 +229,11 @@ class _Draft:
         yield f"    {MARK} which numbers are the results? Declare each with type, unit and pointer; see docs"
         taken: set[str] = set()
         for path in files:
-            yield f"    {_unique(_slug(Path(path).name.split('.')[0]), taken)}:"
-            title = _scalar(Path(path).name)
+            yield f"    {unique(slug(Path(path).name.split('.')[0]), taken)}:"
+            title = scalar(Path(path).name)
             yield f"      title: {title}  {MARK} what it is; 'observed: true' if it reveals data"
             yield "      type: file"
-            yield f"      file: {_scalar(self._template(path))}"
+            yield f"      file: {scalar(self._template(path))}"
             yield from self._numbers(path)
         if not files:
             yield f"    result:  {MARK} no final file was found; name the product that holds the result"
@@ -269,7 +252,7 @@ class _Draft:
             return
         pointers = list(_pointers(content, ""))
         for pointer in pointers[:_MOST_NUMBERS]:
-            yield f"      # a number in it: {_quoted(pointer)}"
+            yield f"      # a number in it: {quoted(pointer)}"
         if len(pointers) > _MOST_NUMBERS:
             yield f"      # and {len(pointers) - _MOST_NUMBERS} more"
 
@@ -299,11 +282,11 @@ class _Draft:
         yield "products:"
         yield "  keep:" if kept else "  keep: []"
         for path in kept:
-            yield f"    - path: {_scalar(path)}"
+            yield f"    - path: {scalar(path)}"
         if patterns:
             yield f"    {MARK} which products between are worth keeping?"
         for path, rule in sorted(patterns.items()):
-            yield f"    # - path: {_scalar(path)}  # made by rule {rule}"
+            yield f"    # - path: {scalar(path)}  # made by rule {rule}"
 
     def _outside(self) -> Iterator[str]:
         found: list[str] = []
@@ -315,14 +298,14 @@ class _Draft:
             }
             if rules:
                 found.append(
-                    f"  - {{kind: {kind}, name: {_scalar(shown)}, reason: named in {_rules(sorted(rules))}, "
-                    f"rules: [{', '.join(map(_scalar, sorted(rules)))}]}}  {MARK} what for"
+                    f"  - {{kind: {kind}, name: {scalar(shown)}, reason: named in {_rules(sorted(rules))}, "
+                    f"rules: [{', '.join(map(scalar, sorted(rules)))}]}}  {MARK} what for"
                 )
         absolute = [path for path in self._graph.external if Path(path).is_absolute()]
         for path in absolute:
             if not path.startswith("/cvmfs"):
                 found.append(
-                    f"  - {{kind: other, name: {_quoted(path)}, reason: outside the analysis's folder}}  "
+                    f"  - {{kind: other, name: {quoted(path)}, reason: outside the analysis's folder}}  "
                     f"{MARK} bring it along, or list it in products.external with where it can be fetched"
                 )
         if found:
@@ -350,51 +333,6 @@ def _file(analysis: Path, configuration: str | None) -> Any:
         return document.read(analysis / configuration).value if configuration else None
     except InputError:
         return None
-
-
-def _value_lines(value: Any, written: Any) -> Iterator[str]:
-    """Write type, unit and default of a parameter that is `value`, `written` in the configuration file."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    match value:
-        case _ if number and isinstance(written, str) and (unit := _common_unit(value, written)):
-            yield "      type: number"
-            yield f"      unit: {_scalar(unit)}"
-        case bool():
-            yield "      type: boolean"
-        case int():
-            yield "      type: integer"
-        case float():
-            yield "      type: number"
-            yield f'      unit: "1"  {MARK} its unit'
-        case _ if (unit := _unit(value)) is not None:
-            yield "      type: number"
-            yield f"      unit: {_scalar(unit)}  {MARK} the unit of a bare number in the configuration"
-        case _:
-            yield "      type: text"
-    yield f"      default: {json.dumps(value) if isinstance(value, (bool, int, float)) else _quoted(value)}"
-
-
-def _common_unit(value: float, written: str) -> str | None:
-    """Return the unit in which a quantity as written is the number that the analysis made of it."""
-    for unit in units.names():
-        try:
-            if value and units.parse(written, unit, "value") == value:
-                return unit
-        except InputError:
-            continue
-    return None
-
-
-def _unit(value: str) -> str | None:
-    """Return the unit of a quantity as it is written, if that is what a text says."""
-    match = _QUANTITY.fullmatch(value)
-    if match is None or not units.known(match[1]):
-        return None
-    try:
-        units.parse(value, match[1], "value")
-    except RelanceError:
-        return None
-    return match[1]
 
 
 def _leaves(value: Any, keys: tuple[str, ...]) -> Iterator[_Leaf]:
@@ -426,31 +364,3 @@ def _is_file(path: str) -> bool:
 
 def _rules(names: list[str] | tuple[str, ...]) -> str:
     return f"rule{'s' if len(names) > 1 else ''} {', '.join(names)}"
-
-
-def _slug(given: str) -> str:
-    found = re.sub(r"[^a-z0-9_-]+", "_", given.lower()).strip("_-")
-    return found if found[:1].isalpha() else f"a_{found}".rstrip("_")
-
-
-def _dotted_slug(key: str) -> str:
-    return ".".join(map(_slug, key.split(".")))
-
-
-def _unique(wanted: str, taken: set[str]) -> str:
-    found, count = wanted, 2
-    while found in taken:
-        found, count = f"{wanted}_{count}", count + 1
-    taken.add(found)
-    return found
-
-
-def _scalar(value: str) -> str:
-    """Write text as YAML: bare where nobody can take it for something else."""
-    bare = _PLAIN.fullmatch(value) is not None and value.lower() not in _WORDS_OF_YAML
-    return value if bare else _quoted(value)
-
-
-def _quoted(value: str) -> str:
-    """Write text as YAML in quotes, on one line whatever is in it."""
-    return json.dumps(value, ensure_ascii=not value.isprintable())

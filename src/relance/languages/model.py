@@ -85,6 +85,18 @@ class Script:
 
 
 @dataclass(frozen=True)
+class Commands:
+    """Commands for bash, one after another, each in a shell of its own, in a folder that holds all files.
+
+    `${parameter}` stands where a value goes, `$$` for a dollar.
+    """
+
+    texts: tuple[str, ...]
+    after: str | None = None
+    """The stage whose folder theirs is a copy of when they begin; None: that of the given files."""
+
+
+@dataclass(frozen=True)
 class Mount:
     """A file of JSON made of a job's parameters."""
 
@@ -171,7 +183,7 @@ class Constant:
 class Step:
     """What one job does. Without a process it only publishes."""
 
-    process: Command | Script | None
+    process: Command | Script | Commands | None
     environment: Container | Local | None
     publisher: FromParameters | Interpolated | FromJq | FromYaml | FromGlob | Constant
     origin: Origin

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +9,6 @@ from pathlib import Path
 from relance.errors import InputError
 from relance.languages.model import Json
 from relance.languages.references import Part, Sources
-from relance.specification.model import (
-    Case,
-    Interface,
-    Parameter,
-    ParameterType,
-    ResultField,
-    ResultType,
-)
 
 _OPTIONS = ("initdir", "inputarchive", "archivematch", "read", "nest", "ensure", "overwrite", "pathbase")
 
@@ -30,7 +21,9 @@ class Example:
     inputs: str | None = None
     """Folder of the files that go with them, relative to the entry."""
     archive: str | None = None
-    """Address of an archive with those files, which isn't fetched."""
+    """A ZIP archive with those files: its path relative to the entry, or its address, which isn't fetched."""
+    match: str | None = None
+    """Pattern of the folder in the archive whose files count; None: all."""
 
 
 @dataclass(frozen=True)
@@ -100,37 +93,6 @@ def read(path: Path) -> Entry:
     )
 
 
-def interface(entry: Entry) -> Interface:
-    """Return what may be set and what comes out, as our specification says it.
-
-    Parameters are those of the first example that are one value each; a list or mapping stays in the
-    configuration.
-    """
-    first = next(iter(entry.examples.values()), Example({}))
-    parameters = {
-        _key(name): Parameter(name, _type(value), f"parameters.{name}", default=value)
-        for name, value in first.parameters.items()
-        if isinstance(value, (bool, int, float, str))
-    }
-    results = {
-        _key(one.name): ResultField(one.name, ResultType.FILE, f"workdir/{one.path}") for one in entry.results
-    }
-    return Interface(results=results, parameters=parameters)
-
-
-def cases(entry: Entry) -> dict[str, Case]:
-    """Return each example as a case to validate; the entry knows no values to expect."""
-    known = interface(entry).parameters
-    return {
-        _key(name): Case(
-            title=name,
-            expected={},
-            parameters={_key(key): value for key, value in one.parameters.items() if _key(key) in known},
-        )
-        for name, one in entry.examples.items()
-    }
-
-
 def _toplevel(folder: Path, spec: Part, workflow: str) -> Path:
     named = spec.get("toplevel")
     if named is not None and named.value is not None:
@@ -167,6 +129,7 @@ def _examples(part: Part | None) -> list[tuple[str, Example]]:
                     parameters=data.plain() if data is not None and data.mapping() else {},
                     inputs=given.get("initdir"),
                     archive=given.get("inputarchive"),
+                    match=given.get("archivematch"),
                 ),
             )
         )
@@ -195,19 +158,6 @@ def _result(part: Part) -> Result:
 
 def _list(part: Part | None) -> list[Part]:
     return list(part.each()) if part is not None and part.value is not None else []
-
-
-def _key(name: str) -> str:
-    """Return a name as our specification's keys are written."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unnamed"
-
-
-def _type(value: Json) -> ParameterType:
-    if isinstance(value, bool):
-        return ParameterType.BOOLEAN
-    if isinstance(value, int):
-        return ParameterType.INTEGER
-    return ParameterType.NUMBER if isinstance(value, float) else ParameterType.TEXT
 
 
 def example(entry: Entry, name: str) -> Example:

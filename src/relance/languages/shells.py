@@ -85,3 +85,28 @@ say() {{
     printf '}}}}\n'
 }} > "$file"
 """
+# Commands that share one folder: each step gets a copy of the one before, so that its result can be known,
+# compared and restored by itself.
+SERIAL = r"""
+set -euo pipefail
+log=$PWD/{log}
+mkdir -p {output} "${{log%/*}}"
+copy() {{ cp -a --reflink=auto "$1" "$2" 2> /dev/null || cp -a "$1" "$2"; }}
+for folder in {params.begins:q}; do [ ! -d "$folder" ] || copy "$folder/." {output}/; done
+for path in {params.given:q}; do mkdir -p {output}/"${{path%/*}}"; copy "$path" {output}/"$path"; done
+cd {output}
+rm -f .snakemake_timestamp
+export REANA_WORKSPACE=$PWD
+: > "$log"
+for command in {params.commands:q}; do bash -c "$command" >> "$log" 2>&1; done
+"""
+# Takes what a workflow is run for out of the last folder.
+OUTPUTS = r"""
+set -euo pipefail
+for path in {params.paths:q}; do
+    [ -e {input}/"$path" ] || {{ echo "$path is an output and wasn't written" >&2; exit 1; }}
+    mkdir -p outputs/"${{path%/*}}"
+    rm -rf outputs/"$path"
+    cp -a --reflink=auto {input}/"$path" outputs/"$path" 2> /dev/null || cp -a {input}/"$path" outputs/"$path"
+done
+"""

@@ -12,10 +12,13 @@ from pathlib import Path
 import yaml
 
 from relance.errors import InputError
-from relance.languages import shells
+from relance.languages import shells, workspaces
 from relance.languages.encoding import encode
+from relance.languages.literals import line, literal, quoted
 from relance.languages.model import (
     Case,
+    Command,
+    Commands,
     Container,
     Json,
     Script,
@@ -23,6 +26,7 @@ from relance.languages.model import (
     Workflow,
 )
 from relance.languages.support import patterns, publishing
+from relance.languages.workspaces import NOTHING, Taken
 
 _HEAD = """# Compiled from {source} by relance: one rule for each step, with the step's own command.
 # What stages wait for, choose and publish is in workflow.json; support/ decides by it which jobs there are.
@@ -41,6 +45,9 @@ RULES = Rules(Path.cwd(), config, checkpoints)
 """
 
 
+_OUTPUTS = "outputs"
+
+
 @dataclasses.dataclass(frozen=True)
 class Compiled:
     """The files of a compiled analysis, by their paths."""
@@ -48,34 +55,52 @@ class Compiled:
     files: dict[str, str]
 
 
-def compiled(workflow: Workflow, source: str, parameters: dict[str, Json]) -> Compiled:
-    """Compile a workflow; `source` is the name of its file and `parameters` what it is run with.
+def compiled(
+    workflow: Workflow,
+    source: str,
+    parameters: dict[str, Json],
+    *,
+    inputs: str = "init",
+    taken: Taken = NOTHING,
+) -> Compiled:
+    """Compile a workflow.
+
+    Args:
+        workflow: as it was read.
+        source: the name of its file.
+        parameters: what it is run with.
+        inputs: the folder of the files that it is given.
+        taken: what is taken out of the folder that its steps share, if they do.
 
     Raises:
         InputError: something in it can't be compiled; file and line are told.
     """
     jobs = patterns.jobs(workflow)
     searching = patterns.searching(workflow)
-    names = _names([*jobs, *searching])
+    rules = names(workflow)
     late = (*(pattern for pattern, steps in jobs.items() if _publishes_late(steps)), *searching)
     parts = [
-        _HEAD.format(source=_line(source)),
+        _HEAD.format(source=line(source)),
         *_shells(jobs, publishing_late=bool(late)),
         _constraints(jobs),
-        _all(jobs, late),
+        _all(jobs, late) if taken == NOTHING else _taken(taken),
     ]
     for pattern, steps in jobs.items():
         if any(_runs(step) for step in steps):
-            parts.append(_rule(pattern, names[pattern], steps))
+            parts.append(_rule(pattern, rules[pattern], steps))
         if pattern in late:
-            parts.append(_checkpoint(pattern, f"published__{names[pattern]}", steps))
-    parts += [_checkpoint(pattern, f"published__{names[pattern]}", ()) for pattern in searching]
+            parts.append(_checkpoint(pattern, f"published__{rules[pattern]}", _looking(steps, jobs)))
+    for pattern in searching:
+        parts.append(_checkpoint(pattern, f"published__{rules[pattern]}", _looking((), jobs)))
+    if taken != NOTHING:
+        pattern, steps = list(jobs.items())[-1]
+        parts.append(workspaces.outputs(_OUTPUTS, pattern, _container(pattern, list(steps)), taken))
     content = json.dumps(encode(_without_texts(workflow)), indent=1, sort_keys=True) + "\n"
     files = {
         "Snakefile": "\n\n".join(part.strip("\n") + "\n" for part in parts if part),
         "workflow.json": content,
         "config.yaml": yaml.safe_dump(
-            {"parameters": parameters, "inputs": "init", "images": {}}, sort_keys=False, allow_unicode=True
+            {"parameters": parameters, "inputs": inputs, "images": {}}, sort_keys=False, allow_unicode=True
         ),
     }
     return Compiled({**files, **_support()})
@@ -86,7 +111,9 @@ def _shells(jobs: dict[str, tuple[Step, ...]], *, publishing_late: bool) -> list
     steps = [step for several in jobs.values() for step in several]
     running = [step.process for step in steps if _runs(step)]
     found = []
-    if any(not isinstance(process, Script) for process in running):
+    if any(isinstance(process, Commands) for process in running):
+        found += [f'SERIAL = r"""{shells.SERIAL}"""', f'OUTPUTS = r"""{shells.OUTPUTS}"""']
+    if any(isinstance(process, Command) for process in running):
         found.append(f'COMMAND = r"""{shells.COMMAND}"""')
     if any(isinstance(process, Script) for process in running):
         found.append(f'SCRIPT = r"""{shells.SCRIPT}"""')
@@ -107,18 +134,25 @@ def _support() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _names(every: list[str]) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for pattern in every:
+def names(workflow: Workflow) -> dict[str, str]:
+    """Return the names of a workflow's rules, by the patterns of their folders."""
+    found: dict[str, str] = {}
+    for pattern in (*patterns.jobs(workflow), *patterns.searching(workflow)):
         stem = re.sub(r"\W", "_", "__".join(patterns.stages(pattern)), flags=re.ASCII)
-        if stem[0].isdigit() or keyword.iskeyword(stem) or stem == "all":
+        if stem[0].isdigit() or keyword.iskeyword(stem) or stem in {"all", _OUTPUTS}:
             stem = f"step_{stem}"
         name, number = stem, 1
-        while name in names.values():
+        while name in found.values():
             number += 1
             name = f"{stem}_{number}"
-        names[pattern] = name
-    return names
+        found[pattern] = name
+    return found
+
+
+def _looking(steps: tuple[Step, ...], jobs: dict[str, tuple[Step, ...]]) -> tuple[Step, ...]:
+    """Return steps in whose image somebody can look for what was published: any, where none runs."""
+    running = tuple(step for step in steps if _runs(step))
+    return running or tuple(step for several in jobs.values() for step in several)
 
 
 def _constraints(jobs: dict[str, tuple[Step, ...]]) -> str:
@@ -132,9 +166,15 @@ def _all(jobs: dict[str, tuple[Step, ...]], late: tuple[str, ...]) -> str:
     lines = ["rule all:", "    input:"]
     for pattern, steps in jobs.items():
         if any(_runs(step) for step in steps):
-            lines.append(f"        RULES.every({_quoted(pattern)}),")
-    lines += [f"        RULES.every_published({_quoted(pattern)})," for pattern in late]
+            lines.append(f"        RULES.every({quoted(pattern)}),")
+    lines += [f"        RULES.every_published({quoted(pattern)})," for pattern in late]
     return "\n".join([*lines, "    default_target: True"])
+
+
+def _taken(taken: Taken) -> str:
+    paths = (*taken.apart.files, *taken.apart.folders)
+    lines = [f"        {quoted(f'{workspaces.PLACE}/{path}')}," for path in paths]
+    return "\n".join(["rule all:", "    input:", *lines, "    default_target: True"])
 
 
 def _rule(pattern: str, name: str, steps: tuple[Step, ...]) -> str:
@@ -142,29 +182,32 @@ def _rule(pattern: str, name: str, steps: tuple[Step, ...]) -> str:
     scripted = any(isinstance(step.process, Script) for step in running)
     lines = []
     for step in running:
-        lines.append(f"# {_line(step.origin.file)}:{step.origin.line}")
+        lines.append(f"# {line(step.origin.file)}:{step.origin.line}")
         if isinstance(step.environment, Container):
-            lines += [f"# needs {_line(one)} from outside" for one in step.environment.resources]
-    quoted = _quoted(pattern)
+            lines += [f"# needs {line(one)} from outside" for one in step.environment.resources]
+    if isinstance(running[0].process, Commands):
+        shared = workspaces.rule(name, pattern, _container(pattern, running), running[0].process.texts)
+        return "\n".join([*lines, *shared])
+    stage = quoted(pattern)
     texts = "".join(f"\n            {_literal(step)}," for step in steps)
-    commands = f"{quoted},{texts}\n        " if not scripted else f"{quoted}, {', '.join(_only(steps))}"
+    commands = f"{stage},{texts}\n        " if not scripted else f"{stage}, {', '.join(_only(steps))}"
     lines += [
         f"rule {name}:",
         "    input:",
-        f"        RULES.inputs({quoted}),",
+        f"        RULES.inputs({stage}),",
         "    output:",
-        f"        directory({_quoted(f'workdir/{pattern}')}),",
+        f"        directory({quoted(f'workdir/{pattern}')}),",
         "    log:",
-        f"        {_quoted(f'logs/{pattern}.log')},",
+        f"        {quoted(f'logs/{pattern}.log')},",
         *_container(pattern, running),
         "    params:",
         f"        command=RULES.command({commands}),",
     ]
     if scripted:
-        lines.append(f"        script=RULES.script({quoted},{texts}\n        ),")
+        lines.append(f"        script=RULES.script({stage},{texts}\n        ),")
     lines += [
-        f"        place=RULES.place({quoted}),",
-        f"        promised=RULES.promised({quoted}),",
+        f"        place=RULES.place({stage}),",
+        f"        promised=RULES.promised({stage}),",
         "    shell:",
         "        SCRIPT" if scripted else "        COMMAND",
     ]
@@ -172,21 +215,21 @@ def _rule(pattern: str, name: str, steps: tuple[Step, ...]) -> str:
 
 
 def _checkpoint(pattern: str, name: str, steps: tuple[Step, ...]) -> str:
-    quoted = _quoted(pattern)
+    stage = quoted(pattern)
     images = [step.environment.reference for step in steps if isinstance(step.environment, Container)]
-    container = [f"        RULES.image({_quoted(f'docker://{image}')})," for image in images[:1]]
+    container = [f"        RULES.image({quoted(f'docker://{image}')})," for image in images[:1]]
     return "\n".join(
         [
             f"checkpoint {name}:",
             "    input:",
-            f"        RULES.publishing({quoted}),",
+            f"        RULES.publishing({stage}),",
             "    output:",
-            f"        RULES.checkpoint({quoted}, {_quoted(name)}),",
+            f"        RULES.checkpoint({stage}, {quoted(name)}),",
             *(["    container:", *container] if images else []),
             "    params:",
-            f'        exists=RULES.asked({quoted}, "exists"),',
-            f'        matches=RULES.asked({quoted}, "matches"),',
-            f'        texts=RULES.asked({quoted}, "texts"),',
+            f'        exists=RULES.asked({stage}, "exists"),',
+            f'        matches=RULES.asked({stage}, "matches"),',
+            f'        texts=RULES.asked({stage}, "texts"),',
             "    shell:",
             "        PUBLISH",
         ]
@@ -208,8 +251,8 @@ def _container(pattern: str, steps: list[Step]) -> list[str]:
             next_step="give each case an image",
         )
     if len(images) == 1:
-        return ["    container:", f"        RULES.image({_quoted(f'docker://{images.pop()}')}),"]
-    return ["    container:", f"        RULES.container({_quoted(pattern)})"]
+        return ["    container:", f"        RULES.image({quoted(f'docker://{images.pop()}')}),"]
+    return ["    container:", f"        RULES.container({quoted(pattern)})"]
 
 
 def _runs(step: Step) -> bool:
@@ -226,21 +269,8 @@ def _only(steps: tuple[Step, ...]) -> list[str]:
 
 
 def _literal(step: Step) -> str:
-    """Return a step's text as Python would write it, on lines of its own if it has several."""
-    text = step.process.text if step.process is not None else ""
-    plain = text.isprintable() or not re.search(r"[^\n\t -~\u00a0-\uffff]", text)
-    if "\n" in text and plain and '"""' not in text and not re.search(r'["\\]$', text):
-        return f'r"""{text}"""'
-    return _quoted(text)
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False) if text.isprintable() else repr(text)
-
-
-def _line(text: str) -> str:
-    """Return a text on one line, fit for a comment."""
-    return " ".join(text.split())
+    """Return the text of a step's process as Python would write it."""
+    return literal(step.process.text if isinstance(step.process, (Command, Script)) else "")
 
 
 def _without_texts(workflow: Workflow) -> Workflow:
@@ -251,7 +281,11 @@ def _without_texts(workflow: Workflow) -> Workflow:
             return dataclasses.replace(one, workflow=_without_texts(one.workflow))
         if one.step is None or one.step.process is None:
             return one
-        process = dataclasses.replace(one.step.process, text="")
+        process: Command | Script | Commands
+        if isinstance(one.step.process, Commands):
+            process = dataclasses.replace(one.step.process, texts=())
+        else:
+            process = dataclasses.replace(one.step.process, text="")
         return dataclasses.replace(one, step=dataclasses.replace(one.step, process=process))
 
     stages = (dataclasses.replace(stage, cases=tuple(map(case, stage.cases))) for stage in workflow.stages)

@@ -4,7 +4,6 @@ import pytest
 
 from relance.errors import InputError
 from relance.languages import recast_atlas
-from relance.specification.model import ParameterType
 
 ENTRY = """name: group/analysis
 metadata: {author: Somebody, short_description: A search}
@@ -34,16 +33,6 @@ def test_an_entry_is_read_with_its_cases_tests_and_results(tmp_path: Path) -> No
     assert entry.examples["default"].inputs == "inputs"
     assert entry.examples["newsignal"].parameters["did"] == 404951
     assert entry.tests[0].step == "steps.yml#/one"
-
-
-def test_parameters_and_results_become_an_interface_and_examples_become_cases(tmp_path: Path) -> None:
-    entry = read(tmp_path)
-    interface = recast_atlas.interface(entry)
-    assert set(interface.parameters) == {"did", "xsec-in-pb", "signal-file"}
-    assert interface.parameters["xsec-in-pb"].type is ParameterType.NUMBER
-    assert interface.parameters["xsec-in-pb"].key == "parameters.xsec_in_pb"
-    assert interface.results["cls-95"].file == "workdir/fit/limit.json"
-    assert recast_atlas.cases(entry)["newsignal"].parameters == {"did": 404951, "xsec-in-pb": 0.001735}
 
 
 @pytest.mark.parametrize(

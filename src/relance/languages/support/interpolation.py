@@ -55,6 +55,22 @@ def fill_published(text: str, parameters: Json, workdir: str) -> str:
     return _formatted(text, (), {"value": parameters, "workdir": workdir})
 
 
+def substitute(text: str, parameters: Mapping[str, Json]) -> str:
+    """Return a text with `$parameter` and `${parameter}` replaced as Python writes the values.
+
+    Raises:
+        PlanError: there is no such parameter, or a dollar stands alone.
+    """
+    try:
+        return string.Template(text).substitute(parameters)
+    except (KeyError, ValueError) as error:
+        known = ", ".join(sorted(parameters)) or "nothing"
+        found = f"no parameter {error}, which is none of {known}" if isinstance(error, KeyError) else error
+        raise PlanError(
+            f"{_shown(text)!r} can't be filled in: {found}; a dollar itself is written '$$'"
+        ) from error
+
+
 def fill_folders(value: Json, folders: Mapping[str, str]) -> Json:
     """Return a value with `{workdir}` and `{readdir0}` replaced in all its text.
 
@@ -87,8 +103,12 @@ def _formatted(text: str, args: tuple[Json, ...], names: Mapping[str, Json]) -> 
 
 
 def _unbound(text: str, error: Exception, names: Mapping[str, Json]) -> PlanError:
-    shown = text.strip().splitlines()[0][:80] if text.strip() else text
+    shown = _shown(text)
     known = ", ".join(sorted(names)) or "nothing"
     if isinstance(error, (KeyError, IndexError)):
         return PlanError(f"{shown!r} has the placeholder {error}, which is none of {known}")
     return PlanError(f"{shown!r} can't be filled in ({error}); a brace itself is written twice")
+
+
+def _shown(text: str) -> str:
+    return text.strip().splitlines()[0][:80] if text.strip() else text

@@ -32,6 +32,8 @@ from relance.languages.support.publishing import Pointer
 _NOTHING = Step(None, None, FromJq(), Origin("", 1))
 INIT = "init"
 """The job that publishes a workflow's own parameters."""
+SWAPPED = "recast/inputs/"
+"""Where `relance recast` puts a file that is given in place of another."""
 
 
 class UnpublishedError(Exception):
@@ -116,11 +118,19 @@ class Planner:
     def __post_init__(self) -> None:
         init = None
         self.root = Scope("", self.workflow, None)
-        if self.parameters:
+        parameters = {
+            name: f"{ROOT}/{value}" if self.is_swapped(value) else value
+            for name, value in self.parameters.items()
+        }
+        if parameters:
             publisher = FromJq(".", exact=True, glob=self.discover, relative=self.relative)
             step = Step(None, None, publisher, Origin("", 1))
-            init = Node(INIT, self.root, INIT, step, 0, dict(self.parameters), (), writes=False)
+            init = Node(INIT, self.root, INIT, step, 0, parameters, (), writes=False)
         self.root = Scope("", self.workflow, init)
+
+    def is_swapped(self, value: Json) -> bool:
+        """Return whether a parameter's value is a file that was given for a recast."""
+        return isinstance(value, str) and value.startswith(SWAPPED) and self.places.exists(f"{ROOT}/{value}")
 
     # What there is
 
@@ -216,7 +226,7 @@ class Planner:
 
     def given(self, node: Node) -> tuple[str, ...]:
         """Return the files and folders from outside that a job's parameters name, relative if within."""
-        inside = f"{ROOT}/{self.inputs}/"
+        inside = (f"{ROOT}/{self.inputs}/", f"{ROOT}/{SWAPPED}")
         found: dict[str, None] = {}
         for _, value in publishing.leaves(self.filled(node)):
             outside = isinstance(value, str) and value.startswith("/") and not value.startswith(f"{ROOT}/")

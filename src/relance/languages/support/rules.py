@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from relance.languages.encoding import decode
-from relance.languages.model import Container, Json, PlanError, Script
-from relance.languages.support import answers, jqscript, patterns
+from relance.languages.model import Commands, Container, Json, PlanError, Script
+from relance.languages.support import answers, interpolation, jqscript, patterns
 from relance.languages.support.answers import Kind
 from relance.languages.support.places import ROOT, Places
 from relance.languages.support.planning import Node, Planner, Scope, UnpublishedError
@@ -137,6 +137,36 @@ class Rules:
 
         return self._of_job(pattern, text)
 
+    def commands(self, pattern: str, *texts: str) -> Function:
+        """Return the function for commands that share a folder."""
+        parameters = self._plan.parameters
+        return self._of_job(pattern, lambda _: [interpolation.substitute(text, parameters) for text in texts])
+
+    def begins(self, pattern: str) -> Function:
+        """Return the function for the folder that commands find a copy of."""
+
+        def folder(node: Node) -> str:
+            process = node.step.process
+            after = process.after if isinstance(process, Commands) else None
+            return self._plan.inputs if after is None else f"workdir/{node.scope.within(after)}"
+
+        return self._of_job(pattern, folder)
+
+    def swapped(self, pattern: str) -> Function:
+        """Return the function for files given for a recast, which the first commands find at their paths."""
+        given = [str(value) for value in self._plan.parameters.values() if self._plan.is_swapped(value)]
+        return self._of_job(pattern, lambda node: [] if self._plan.before(node) else given)
+
+    def workspace(self, pattern: str) -> Function:
+        """Return the input function of commands that share a folder."""
+
+        def files(node: Node) -> list[str]:
+            before = self._plan.before(node)
+            return [_folder(one) for one in before] or _files(self._folder, self._plan.inputs)
+
+        begins, swapped = self._of_job(pattern, files), self.swapped(pattern)
+        return lambda wildcards: [*begins(wildcards), *swapped(wildcards)]
+
     def place(self, pattern: str) -> Function:
         """Return the function for the folder where a job's command starts."""
 
@@ -234,6 +264,10 @@ class Rules:
 
 def _numbers(wildcards: Any) -> dict[str, int]:
     return {name: int(value) for name, value in wildcards.items()}
+
+
+def _files(folder: Path, name: str) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in (folder / name).rglob("*") if path.is_file())
 
 
 def _folder(node: Node) -> str:

@@ -1,0 +1,1 @@
+"""Workflows of other languages made into analyses: a Snakefile, the files given, a drafted specification."""
