@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -11,12 +10,12 @@ import click
 from relance.cli.inspect import size
 
 if TYPE_CHECKING:
-    from relance.engines.reana.submitting import Request
-    from relance.model import Digest
+    from relance.cli.reana.sending import Sending
 
 
-def tell(request: Request, found: Mapping[str, Digest | None], *, as_json: bool) -> None:
-    """Print what would be sent."""
+def tell(sending: Sending, *, as_json: bool) -> None:
+    """Print what would be sent, and how it differs from what lies here."""
+    request = sending.request
     declared = request.declared
     sizes = {path: declared.place(path).stat().st_size for path in declared.inputs}
     if as_json:
@@ -29,16 +28,27 @@ def tell(request: Request, found: Mapping[str, Digest | None], *, as_json: bool)
             "inputs": [{"path": path, "size": count} for path, count in sizes.items()],
             "ignored": declared.ignored,
             "outputs": declared.outputs,
-            "images": found,
+            "images": {choice.written: choice.found for choice in sending.choices},
+            "pushed": {
+                choice.written: {"reference": choice.becomes, "why": choice.why}
+                for choice in sending.choices
+                if choice.pushed is not None
+            },
+            "difference": sending.difference,
         }
         click.echo(json.dumps(plan, indent=2))
         return
     click.echo(f"{request.name}: a workflow in {declared.language}")
     for name, value in request.parameters.items():
         click.echo(f"    {name} = {json.dumps(value)}")
-    for written, digest in found.items():
-        click.echo(f"    image {written}{f'  {digest}' if digest else ''}")
+    for choice in sending.choices:
+        click.echo(f"    image {choice.written}{f'  {choice.found}' if choice.found else ''}")
+        if choice.pushed is not None:
+            click.echo(
+                f"        the registry has {choice.why or 'none'}; would be pushed as {choice.becomes}"
+            )
     click.echo(f"    {len(sizes)} files would be sent, {size(sum(sizes.values()))}")
     if declared.ignored:
         click.echo(f"    {len(declared.ignored)} files are left out by .gitignore or .reanaignore")
     click.echo(f"    outputs: {', '.join(declared.outputs) or 'none declared'}")
+    click.echo(sending.difference, nl=False)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from relance.cli import places
+from relance.cli.reana import supply
 from relance.drafting import graph
 from relance.drafting.graph import Job
 from relance.engines.reana import declared, parameters
@@ -23,12 +25,14 @@ from relance.specification.model import Interface
 
 if TYPE_CHECKING:
     from relance.capsule.model import Capsule
-    from relance.store.layout import Descriptor
+    from relance.engines.reana.images import Holding
+    from relance.store.layout import Descriptor, Layout
     from relance.store.store import Store
 
 _LARGE = 1 << 22  # bytes; a workflow's own files are smaller
 
-Jobs = Callable[[Mapping[str, Any]], tuple[Job, ...]]
+Jobs = Callable[[Declared, Mapping[str, Any]], tuple[Job, ...]]
+"""Gives the jobs that parameters lead to in what is sent; none but for Snakemake."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,10 @@ class Source:
     name: str
     """What runs are called if nobody says otherwise."""
     jobs: Jobs
-    """Gives the jobs that parameters lead to; none but for Snakemake."""
+    holding: Holding
+    """Finds its images in the store."""
+    layout: Layout | None
+    """That of the store, if there is one."""
     origin: Origin
     configuration: Mapping[str, Any] = field(default_factory=dict)
     """That of a captured run; what is given replaces its values."""
@@ -58,7 +65,7 @@ def opened(text: str, environment: Mapping[str, str], chosen_store: Path | None)
     """
     folder = Path(text)
     if (folder / declared.NAME).is_file():
-        yield _of_folder(folder.resolve(), environment)
+        yield _of_folder(folder.resolve(), environment, chosen_store)
         return
     if folder.is_dir() and not (folder / "oci-layout").is_file():
         raise InputError(
@@ -80,7 +87,8 @@ def opened(text: str, environment: Mapping[str, str], chosen_store: Path | None)
                 found="none",
                 next_step="check it out, write one, and submit the folder",
             )
-        yield _of_capsule(place, capsule, Origin(None, described.digest, store.folder))
+        origin = Origin(None, described.digest, store.folder)
+        yield _of_capsule(place, capsule, origin, store.layout)
 
 
 def check_out(store: Store, described: Descriptor, capsule: Capsule, place: Path) -> None:
@@ -96,32 +104,37 @@ def check_out(store: Store, described: Descriptor, capsule: Capsule, place: Path
     checkout(store.layout, capsule, place, roles=roles, known_as=described.digest, papers=False)
 
 
-def _of_folder(folder: Path, environment: Mapping[str, str]) -> Source:
+def _of_folder(folder: Path, environment: Mapping[str, str], chosen_store: Path | None) -> Source:
+    from relance.store.store import Store
+
     found = declared.read(folder)
     specifications = [
         path for path in sorted((folder / "specs").glob("*.yaml")) if reading.is_specification(path)
     ]
     interface = reading.load(specifications[0]).interface if len(specifications) == 1 else None
 
-    def jobs(given: Mapping[str, Any]) -> tuple[Job, ...]:
+    def jobs(sent: Declared, given: Mapping[str, Any]) -> tuple[Job, ...]:
         if found.language is not Language.SNAKEMAKE or found.file is None:
             return ()
         whole = parameters.configuration(found, given)
         with tempfile.TemporaryDirectory(prefix="relance-") as scratch:
             # Only what is sent is there: an include that reana.yaml forgets is missed here, too.
             place = Path(scratch) / "analysis"
-            _stage(found, place)
+            _stage(sent, place)
             configuration = Path(scratch) / "parameters.json"
             configuration.write_text(json.dumps(whole), encoding="utf-8")
             return graph.read(place, place / found.file, configuration, environment).jobs
 
-    return Source(found, interface, folder.name, jobs, Origin(folder))
+    store = Store(places.store(environment, chosen_store))
+    layout = store.layout if store.content.exists() else None
+    holding = supply.of_folder(folder, layout)
+    return Source(found, interface, folder.name, jobs, holding, layout, Origin(folder))
 
 
 def _stage(found: Declared, place: Path) -> None:
     """Put what a server gets into a folder; of large files, links."""
     for path in sorted({*found.definition, *found.inputs}):
-        source, target = found.folder / path, place / path
+        source, target = found.place(path), place / path
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.stat().st_size > _LARGE:
             target.symlink_to(source)
@@ -129,7 +142,7 @@ def _stage(found: Declared, place: Path) -> None:
             shutil.copyfile(source, target)
 
 
-def _of_capsule(folder: Path, capsule: Capsule, origin: Origin) -> Source:
+def _of_capsule(folder: Path, capsule: Capsule, origin: Origin, layout: Layout) -> Source:
     """Tell the jobs as they were captured: a capsule's Snakefile isn't run to find out."""
     recorded = tuple(
         Job(
@@ -150,7 +163,18 @@ def _of_capsule(folder: Path, capsule: Capsule, origin: Origin) -> Source:
     captured = dict(known) if found.language is Language.SNAKEMAKE and known != UNKNOWN else {}
     products = tuple(file.path for file in capsule.files if file.role == "product")
     interface = capsule.specification.interface
-    return Source(found, interface, identity.name, lambda _: recorded, origin, captured, products)
+    holding = supply.of_capsule(folder, capsule)
+    return Source(
+        found,
+        interface,
+        identity.name,
+        lambda _sent, _given: recorded,
+        holding,
+        layout,
+        origin,
+        captured,
+        products,
+    )
 
 
 def _written(image: object) -> str | None:

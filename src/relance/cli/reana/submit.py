@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,17 @@ import click
 from relance.cli import places, registries, signals
 from relance.cli.inspect import size
 from relance.cli.progress import counting
-from relance.cli.reana import asking, connecting, fetch, plan, telling, waiting
+from relance.cli.reana import connecting, fetch, plan, sending, supply, telling, waiting
 from relance.cli.reana import options as shared
-from relance.errors import ExitCode
+from relance.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from relance.model import Digest
+    from collections.abc import Mapping
+
+    from relance.cli.reana.sending import Sending
+    from relance.engines.reana.client import Client
+    from relance.engines.reana.submitting import Submitted
+    from relance.store.registry.reference import Reference
 
 
 @click.command(epilog=shared.SERVER_HELP)
@@ -33,10 +38,12 @@ if TYPE_CHECKING:
 @click.option("--follow", is_flag=True, help="Show the logs until the run is over.")
 @click.option("--wait", is_flag=True, help="Wait until the run is over.")
 @click.option("--fetch", "output", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
-              help="Wait, then fetch the outputs into DIR.")  # fmt: skip
+              help="Wait, then fetch the outputs into DIR, and record the run.")  # fmt: skip
 @click.option("--again", is_flag=True, help="Make another run though one of the same request is on its way.")
+@click.option("--image-registry", "registry", metavar="HOST/REPOSITORY",
+              help="Push images that their registry lacks below this one, and name them so.")  # fmt: skip
 @click.option("--skip-images", is_flag=True, help="Don't look whether the registries have the images.")
-@click.option("-n", "--dry-run", is_flag=True, help="Say what would be sent; ask no REANA server.")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be sent; push nothing, ask no server.")
 @shared.INTERVAL
 @shared.THREADS
 @registries.CA_FILE
@@ -52,6 +59,7 @@ def submit(  # noqa: PLR0917 - click passes each by name
     wait: bool,
     output: Path | None,
     again: bool,
+    registry: str | None,
     skip_images: bool,
     dry_run: bool,
     interval: float,
@@ -64,65 +72,45 @@ def submit(  # noqa: PLR0917 - click passes each by name
     """Run the analysis of DIR (default: here), or of CAPSULE, on a REANA server.
 
     Parameters are checked against the analysis's specification or reana.yaml, and images looked up in their
-    registries, before anything is sent. The same command typed again goes on with an interrupted upload, and
-    with a run that is on its way.
+    registries, before anything is sent; a capsule runs with the configuration that was captured. The same
+    command typed again goes on with an interrupted upload, and with a run that is on its way.
 
     \b
     relance reana submit --set signal.mass='2.5 TeV' --follow
-    relance reana submit dilepton:1.0 --fetch results
+    relance reana submit dilepton:1.0 --image-registry registry.example.org/group --fetch results
     """
     from relance.cli.reana import source
-    from relance.engines.reana import images, parameters, submitting
 
     environment = dict(os.environ)
-    with signals.raising(), source.opened(analysis, environment, chosen_store) as given:
-        typed = parameters.typed(given.declared, asking.pairs(assignments, "--set"), given.interface)
-        typed = parameters.merged(given.configuration, typed)
-        jobs = given.jobs(typed)
-        steps = images.named(given.declared, jobs)
-        found = images.check(steps, None if skip_images else _look(environment))
-        request = submitting.Request(
-            given.declared,
-            asking.run_name(name or given.name),
-            typed,
-            asking.pairs(options, "--option"),
-            jobs,
-            given.origin,
-            given.products,
-        )
+    target = _registry(registry)
+    asked = sending.Asked(name, assignments, options, target, not skip_images)
+    with (
+        signals.raising(),
+        source.opened(analysis, environment, chosen_store) as given,
+        tempfile.TemporaryDirectory(prefix="relance-") as scratch,
+    ):
+        made = sending.prepare(given, asked, environment, Path(scratch))
         if dry_run:
-            plan.tell(request, found, as_json=as_json)
+            plan.tell(made, as_json=as_json)
             return ExitCode.OK
         with connecting.connected(environment, ca_file) as client:
-            with counting("uploading", quiet=quiet) as show:
-                done = submitting.submit(
-                    client,
-                    request,
-                    connecting.notes(environment),
-                    again=again,
-                    threads=threads,
-                    told=telling.shown(show),
-                    say=telling.say(quiet=quiet),
-                )
-            say = telling.say(quiet=quiet)
-            for warning in done.warnings:
-                say(f"the server warns: {warning}")
-            sent = [file for file in done.files if file.moved]
+            if target is not None and given.layout is not None:
+                click.echo(made.difference, nl=False, err=True)
+                supply.push(made.choices, given.layout, target, environment, quiet=quiet)
+            done = sent(client, made, environment, again=again, threads=threads, quiet=quiet)
             told: dict[str, Any] = {
                 "server": client.server.address,
                 "id": done.workflow.id,
                 "name": done.workflow.name,
-                "sent": len(sent),
+                "sent": sum(file.moved for file in done.files),
                 "picked_up": done.picked_up,
             }
-            say(f"{len(sent)} files sent, {size(sum(file.size for file in sent))}")
             if not as_json:
                 click.echo(done.workflow.name)
             code = ExitCode.OK
             if follow or wait or output is not None:
-                state = waiting.watched(
-                    client, done.workflow.id, interval, logs=follow, quiet=quiet or as_json
-                )
+                silent = quiet or as_json
+                state = waiting.watched(client, done.workflow.id, interval, logs=follow, quiet=silent)
                 told["status"] = state.status
                 code = ExitCode.OK if state.status == "finished" else ExitCode.FAILED
                 if code is ExitCode.OK and output is not None:
@@ -130,7 +118,7 @@ def submit(  # noqa: PLR0917 - click passes each by name
                     fetched = fetch.fetched(client, state, wanted, environment, quiet=quiet)
                     told["files"] = [telling.row(file) for file in fetched.files]
                     told["record"] = None if fetched.record is None else str(fetched.record)
-                    say(f"{len(fetched.files)} files in {output}")
+                    telling.say(quiet=quiet)(f"{len(fetched.files)} files in {output}")
             if as_json:
                 click.echo(json.dumps(told, indent=2))
             if code is not ExitCode.OK:
@@ -138,14 +126,57 @@ def submit(  # noqa: PLR0917 - click passes each by name
     return code
 
 
-def _look(environment: Mapping[str, str]) -> Callable[[Any], Digest]:
-    """Return what looks an image up in its registry."""
-    from relance.store.registry import pulling
+def sent(
+    client: Client,
+    made: Sending,
+    environment: Mapping[str, str],
+    *,
+    again: bool,
+    threads: int,
+    quiet: bool,
+) -> Submitted:
+    """Send a request and start it, or go on with a run of the same.
+
+    Raises:
+        InputError: the server won't, or an input can't be read.
+        UnreachableError: the server is gone; the same call goes on.
+    """
+    from relance.engines.reana import submitting
+
+    say = telling.say(quiet=quiet)
+    with counting("uploading", quiet=quiet) as show:
+        done = submitting.submit(
+            client,
+            made.request,
+            connecting.notes(environment),
+            again=again,
+            threads=threads,
+            told=telling.shown(show),
+            say=say,
+        )
+    for warning in done.warnings:
+        say(f"the server warns: {warning}")
+    moved = [file for file in done.files if file.moved]
+    say(f"{len(moved)} files sent, {size(sum(file.size for file in moved))}")
+    return done
+
+
+def _registry(text: str | None) -> Reference | None:
+    """Return where images are pushed to.
+
+    Raises:
+        InputError: it isn't a registry and a repository, without tag and digest.
+    """
     from relance.store.registry.reference import Reference
-    from relance.store.registry.session import Session
 
-    def look(reference: Reference) -> Digest:
-        with Session(reference, registries.access(environment, reference.host, None)) as session:
-            return pulling.resolve(session, reference)[0].digest
-
-    return look
+    if text is None:
+        return None
+    found = Reference.parse(text.rstrip("/"))
+    if found.digest is not None or ":" in text.rpartition("/")[2]:
+        raise InputError(
+            f"--image-registry {text}",
+            expected="HOST/REPOSITORY, below which images get names of their own",
+            found="a tag or a digest",
+            next_step="leave it out",
+        )
+    return found

@@ -179,17 +179,17 @@ def test_the_specification_gives_units_and_places_and_keeps_what_stands_beside()
 )
 def test_an_image_that_no_server_can_pull_is_refused_with_its_steps(written: str) -> None:
     with pytest.raises(InputError, match="'fit', 'plot'"):
-        images.check({"fit": written, "plot": written}, None)
+        images.choose({"fit": written, "plot": written}, None, lambda _: None, None)
 
 
 def test_each_image_is_looked_up_once_and_all_that_are_missing_are_told() -> None:
     asked = []
 
-    def look(reference: object) -> Digest:
+    def look(reference: object) -> images.Seen:
         asked.append(str(reference))
         if "gone" in str(reference):
             raise InputError("x", expected="", found="HTTP status 404", next_step="")
-        return Digest("sha256:" + "0" * 64)
+        return images.Seen(Digest("sha256:" + "0" * 64), None)
 
     steps = {
         "a": "docker://host.org/gone:1",
@@ -198,7 +198,7 @@ def test_each_image_is_looked_up_once_and_all_that_are_missing_are_told() -> Non
         "d": "host.org/there:1",
     }
     with pytest.raises(InputError) as error:
-        images.check(steps, look)
+        images.choose(steps, look, lambda _: None, None)
     assert str(error.value).count("HTTP status 404") == 2
     assert len(asked) == 3
 
