@@ -27,6 +27,16 @@ def check(command: Command, files: Files, target: Target | None) -> Iterator[Fin
     """Give what of a command goes wrong in silence, or on a target."""
     if target is Target.REANA:
         yield from _refused(command, files)
+    written = shell.password(command.text)
+    if written is not None:
+        yield Finding(
+            "RL601",
+            files.near(command.place, command.text, written),
+            command.subject,
+            expected="no passwords in commands",
+            found="one that is written out (it isn't shown)",
+            next_step="take it out, and have it changed; give it as a secret of REANA, or a ticket",
+        )
     at = shell.hidden_failure(command.text)
     if at is not None and (target is Target.REANA or not command.safe):
         yield Finding(

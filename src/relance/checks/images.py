@@ -16,6 +16,7 @@ from relance.store import images as relance_images
 REANA_USER = 1000
 """The user id that REANA runs jobs as, unless a job asks for another with `kubernetes_uid`."""
 
+_MOVING = frozenset(("latest", "master", "main", "dev", "devel", "develop", "nightly", "edge"))
 _ROOT = frozenset(("", "0", "root"))
 _FILE = re.compile(r"^(?:/|\./|\.\./|~)|\.(?:sif|simg|sqsh|img)$")
 _SCHEME = re.compile(r"^(?P<scheme>[a-z][a-z0-9+.-]*):/")
@@ -102,7 +103,7 @@ def _tag(one: Named, plain: str) -> Iterator[Finding]:
         return
     last = plain.rpartition("/")[2]
     name, _, tag = last.partition(":")
-    if tag and tag != "latest":
+    if tag and tag not in _MOVING:
         yield Finding(
             "RL202",
             one.place,

@@ -45,7 +45,7 @@ _OPTIONS = {
     "report": ("snakemake",),
 }
 _KEPT = frozenset((".snakemake", "_yadage", ".git", ".relance"))
-_PARAMETER = re.compile(r"(?<!\$)\$(?:\{(?P<braced>[A-Za-z_]\w*)\}|(?P<plain>[A-Za-z_]\w*))")
+_PARAMETER = re.compile(r"(?<!\$)\$(?:\{(?P<braced>[A-Za-z_][\w.]*)\}|(?P<plain>[A-Za-z_]\w*))")
 _SET = re.compile(
     r"(?:^|[\s;&|(])(?:export\s+|local\s+|for\s+|read\s+(?:-\w+\s+)*)?(?P<name>[A-Za-z_]\w*)(?==|\s+in\b)"
 )
@@ -226,6 +226,9 @@ def _paths(found: ReanaFile) -> Iterator[Finding]:
     named = [listed for keys in lists for listed in found.listed(*keys)]
     if isinstance(workflow := found.workflow, str):
         named.append(Listed(("workflow", "file"), workflow, found.place("workflow", "file")))
+    given = found.part("inputs", "parameters", "input")
+    if isinstance(given, str) and found.language in {"snakemake", "cwl"}:
+        named.append(Listed(("workflow", "input"), given, found.place("inputs", "parameters", "input")))
     for listed in named:
         if listed.path.startswith(("/", "~")) or ".." in listed.path.split("/") or not listed.path:
             yield Finding(
@@ -254,14 +257,15 @@ def _present(root: Path, listed: Listed) -> Iterator[Finding]:
         return
     wanted = path.is_dir() if listed.folder else path.is_file()
     if not wanted:
-        other = "a file" if path.is_file() else "a folder" if path.is_dir() else "nothing of this name"
+        other = "a file" if path.is_file() else "a folder" if path.is_dir() else ""
+        right = "files" if path.is_file() else "directories"
         yield Finding(
             "RL402",
             listed.place,
             f"the path {listed.path!r}",
             expected="a folder of the analysis" if listed.folder else "a file of the analysis",
-            found=other,
-            next_step="correct it, or remove it",
+            found=other or "nothing of this name",
+            next_step=f"name it below '{right}'" if other else "correct it, or remove it",
         )
 
 

@@ -12,6 +12,10 @@ _ROOT = re.compile(
 _SUDO = re.compile(r"(?:^|[;&|\n(])\s*(?P<what>sudo)\s")
 _ABSOLUTE = re.compile(r"(?:^|[;&|\n(])\s*(?P<what>cd\s+/[^\s;&|)]*)")
 _PIPE = re.compile(r"(?<![|>\\])\|(?!\|)")
+_LOGIN = re.compile(
+    r"\b(?:echo|printf)\s+(?:-\w+\s+|['\"]%s(?:\\n)?['\"]\s+)*(?P<quote>['\"]?)(?P<what>[^\s'\"|<>]{3,})(?P=quote)\s*"
+    r"\|\s*(?:kinit|voms-proxy-init|sudo\s+-S)\b"
+)
 _HARMLESS = re.compile(r"\s*(?:\w+=\S*\s+)*(?:echo|printf|yes|true|:)(?:\s|$)")
 _STATEMENT = re.compile(r"&&|;|\n|\bthen\b|\bdo\b|\belse\b|(?<![>&])&(?![>&])")
 _MAKES = re.compile(
@@ -91,6 +95,14 @@ def needs_root(command: str) -> tuple[int, str] | None:
 def asks_sudo(command: str) -> tuple[int, str] | None:
     """Return where `sudo` is called; None if it isn't."""
     return _found(_SUDO, command)
+
+
+def password(command: str) -> int | None:
+    """Return where a password is written out that a program which logs in reads; None if there is none."""
+    found = _LOGIN.search(command)
+    if found is None or any(sign in found["what"] for sign in "${}`\\"):
+        return None
+    return found.start("what")
 
 
 def leaves_workspace(command: str) -> tuple[int, str] | None:

@@ -46,8 +46,8 @@ def find(path: Path, toplevel: Path | None = None) -> Subject:
             found="nothing there",
             next_step="correct the path",
         )
-    root = (toplevel or path.parent).resolve()
     file = path.resolve()
+    root = (toplevel or _around(file)).resolve()
     if not file.is_relative_to(root):
         raise InputError(
             f"{path} isn't in the toplevel",
@@ -101,6 +101,12 @@ def _file(root: Path, path: Path, toplevel: Path | None) -> Subject:
         found="none of these",
         next_step="name the specification of the workflow",
     )
+
+
+def _around(file: Path) -> Path:
+    """Return the folder that a file's paths are relative to; Snakemake is called above workflow/Snakefile."""
+    above = file.parent.name == "workflow" and file.name in {"Snakefile", "snakefile"}
+    return file.parent.parent if above else file.parent
 
 
 def _document(root: Path, name: str) -> Document:

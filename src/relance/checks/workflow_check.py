@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from relance.checks import workflow_references, workflow_values
 from relance.checks.commands import Command
@@ -17,6 +18,8 @@ from relance.errors import InputError
 from relance.languages import yadage
 from relance.languages.model import Command as ShellCommand
 from relance.languages.model import Container, Json, Script, Stage, Step
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,20 @@ def check(root: Path, toplevel: Path, file: str, given: tuple[Given, ...], files
             images += _image(stage, step, where, scope, files)
             commands += _command(stage, step, where, scope, files)
     looked_at = tuple(f"{path}/{name}" if path else name for name in reading.files)
-    return Checked(tuple(findings), tuple(images), tuple(commands), looked_at)
+    return Checked(
+        tuple(findings),
+        _once(images, lambda one: (one.place, one.reference)),
+        _once(commands, lambda one: (one.place, one.text)),
+        looked_at,
+    )
+
+
+def _once(named: list[_T], key: Callable[[_T], object]) -> tuple[_T, ...]:
+    """Return what stands at one place once, though several stages may use it."""
+    found: dict[object, _T] = {}
+    for one in named:
+        found.setdefault(key(one), one)
+    return tuple(found.values())
 
 
 def _steps(scope: Scope) -> Iterator[tuple[Stage, Step]]:

@@ -69,6 +69,24 @@ def test_what_others_can_do_is_not(command: str) -> None:
     assert shell.needs_root(command) is None
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["echo 'Xy7pq' | kinit me", "true; echo -n Xy7pq|kinit", "printf '%s\\n' Xy7pq | voms-proxy-init -x"],
+)
+def test_a_password_for_a_program_that_logs_in_is_found(command: str) -> None:
+    at = shell.password(command)
+    assert at is not None
+    assert command[at:].startswith("Xy7pq")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ['echo "$PASSWORD" | kinit me', "echo ${X} | kinit", "echo {password} | kinit", "echo hi | cat"],
+)
+def test_a_password_from_elsewhere_is_not(command: str) -> None:
+    assert shell.password(command) is None
+
+
 @given(st.text(alphabet="ab '\"\\$()`|#\n;{}", max_size=60))
 def test_what_is_left_of_a_command_has_its_length_and_lines(command: str) -> None:
     bare = shell.bare(command)
