@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import click
 
 from relance.cli import display, places, signals
+from relance.cli.elsewhere import Elsewhere
+from relance.cli.elsewhere import options as elsewhere_options
 from relance.cli.progress import counting
 from relance.errors import ExitCode, InputError
 from relance.model import RuntimeKind
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
     from relance.capsule.model import CapsuleFile
     from relance.engines.base import Watch
     from relance.rerun.execution import Settings
+    from relance.rerun.folder import Work
     from relance.store.layout import Descriptor
     from relance.store.store import Store
     from relance.verify.model import Machine, Report, ReportedResult
+    from relance.verify.reproduction import Ran
 
 _LONGEST_COMMENT = 10_000
 
@@ -46,6 +50,7 @@ _LONGEST_COMMENT = 10_000
 @click.option("--trust", is_flag=True, help="Run the capsule's Snakefile without a sandbox, as your own.")
 @click.option("--report/--no-report", default=True,
               help="Keep the report of a rerun in the store, beside the capsule (default: yes).")  # fmt: skip
+@elsewhere_options
 @places.STORE
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
@@ -59,6 +64,7 @@ def verify(  # noqa: PLR0917 - click passes each by name
     fetch: bool,
     trust: bool,
     report: bool,
+    elsewhere: Elsewhere | None,
     chosen_store: Path | None,
     as_json: bool,
     quiet: bool,
@@ -74,6 +80,7 @@ def verify(  # noqa: PLR0917 - click passes each by name
     relance verify dilepton
     relance verify dilepton --rerun
     relance verify dilepton --rerun --case quick
+    relance verify dilepton --rerun --on reana --image-registry registry.example.org/group
 
     Exit status: 0 whole, or reproduced; 1 something differs, or a job failed; 2 damaged, or no capsule; 3
     not closed, or this machine lacks a part.
@@ -82,10 +89,9 @@ def verify(  # noqa: PLR0917 - click passes each by name
     from relance.verify import artifacts, verifying
     from relance.verify.reproduction import Effects, Request
 
-    if (case or keep) and not rerun:
-        raise InputError(
-            "--case" if case else "--keep", expected="--rerun with it", found="none", next_step="add --rerun"
-        )
+    for option, given in (("--case", case), ("--keep", keep), ("--on", elsewhere)):
+        if given and not rerun:
+            raise InputError(option, expected="--rerun with it", found="none", next_step="add --rerun")
     if not rerun and (Path(capsule) / rocrate.METADATA).is_file():
         return _crate_checked(Path(capsule), as_json=as_json, quiet=quiet)
     usable = cores or len(os.sched_getaffinity(0))
@@ -103,7 +109,9 @@ def verify(  # noqa: PLR0917 - click passes each by name
             store, described = _in_store(capsule, chosen_store)
             with _folder(keep) as folder:
                 settings = _settings(runtime, usable, say, trusted=trust)
-                request = Request(folder, settings, case, usable, _fetch if fetch else None)
+                bring = _fetch if fetch else None
+                there = _elsewhere(described, elsewhere, quiet=quiet)
+                request = Request(folder, settings, case, usable, bring, there)
                 effects = Effects(_watching(usable, say, quiet=quiet), say)
                 made = verifying.verify(store, described, request, effects, told=told)
             if made.reran and report:
@@ -225,6 +233,14 @@ def _settings(runtime: str | None, cores: int, say: Callable[[str], None], *, tr
         cache=places.cache(os.environ),
         say=say,
     )
+
+
+def _elsewhere(
+    described: Descriptor, way: Elsewhere | None, *, quiet: bool
+) -> Callable[[Work, Settings], Ran] | None:
+    from relance.cli.reana import rerunning
+
+    return None if way is None else rerunning.elsewhere(described.digest, way, dict(os.environ), quiet=quiet)
 
 
 def _fetch(files: Iterable[CapsuleFile]) -> Fetch:

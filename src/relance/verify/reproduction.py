@@ -21,7 +21,7 @@ from relance.engines.base import Watch
 from relance.errors import InputError
 from relance.model import Digest, RunRecord, RunStatus
 from relance.rerun import execution, folder
-from relance.rerun.execution import Rerun, Settings
+from relance.rerun.execution import Settings
 from relance.rerun.folder import Work
 from relance.results import reading as results
 from relance.specification import values
@@ -33,6 +33,17 @@ from relance.verify import agreement
 from relance.verify.model import Machine, ReportedProduct, ReportedResult, Verdict
 
 _MARK = ".snakemake_timestamp"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of running a work folder."""
+
+    status: RunStatus
+    record: RunRecord | None
+    """None if nothing ran."""
+    message: str = ""
+    """Why it failed, in the words of what failed."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,8 @@ class Request:
     """Products that are compared at once."""
     fetch: Callable[[Iterable[CapsuleFile]], Fetch] | None = None
     """Brings inputs that are kept by reference, before anything runs; None: nothing is fetched."""
+    elsewhere: Callable[[Work, Settings], Ran] | None = None
+    """Runs the work folder on other machines, and puts the products into it; None: it runs here."""
 
 
 @dataclass(frozen=True)
@@ -93,20 +106,19 @@ def reproduce(store: Store, capsule: Capsule, request: Request, effects: Effects
     settings = request.settings
     if case is not None:
         settings = replace(settings, values=_case_values(work, case))
-    with effects.watching() as watch:
-        rerun = execution.run(work, settings, watch)
-    if rerun.result.status is RunStatus.INTERRUPTED:
+    ran = request.elsewhere(work, settings) if request.elsewhere else _here(work, settings, effects)
+    if ran.status is RunStatus.INTERRUPTED:
         raise KeyboardInterrupt
     configuration = _configuration(capsule, settings)
-    machine = Machine.of(rerun.record.run) if rerun.record is not None else None
-    if rerun.result.status is not RunStatus.OK or rerun.record is None:
+    machine = Machine.of(ran.record.run) if ran.record is not None else None
+    if ran.status is not RunStatus.OK or ran.record is None:
         verdict = Verdict.NOT_CLOSED if not_closed else Verdict.FAILED
-        return Reproduction(verdict, machine, not_closed=not_closed, message=_why(rerun))
+        return Reproduction(verdict, machine, not_closed=not_closed, message=ran.message)
     if case is not None:
         found = _of_case(work, case, configuration)
         verdict = Verdict.WITHIN if all(result.agrees for result in found) else Verdict.DIFFERS
         return Reproduction(verdict, machine, results=found, not_closed=not_closed)
-    compared = _compared(work, rerun.record, configuration, request.jobs, effects)
+    compared = _compared(work, ran.record, configuration, request.jobs, effects)
     found = _of_run(store.layout, work, configuration)
     products = agreement.by_results(capsule, compared, found)
     return Reproduction(agreement.verdict(products, found), machine, products, found, not_closed)
@@ -129,9 +141,12 @@ def _where(file: CapsuleFile) -> str:
     return f"kept at {', '.join(file.locations)}" if file.locations else "kept nowhere that is known"
 
 
-def _why(rerun: Rerun) -> str:
-    steps = ", ".join(step.name for step in rerun.result.failed)
-    return f"{rerun.result.message} ({steps})" if steps else rerun.result.message
+def _here(work: Work, settings: Settings, effects: Effects) -> Ran:
+    with effects.watching() as watch:
+        rerun = execution.run(work, settings, watch)
+    result = rerun.result
+    steps = ", ".join(step.name for step in result.failed)
+    return Ran(result.status, rerun.record, f"{result.message} ({steps})" if steps else result.message)
 
 
 def _configuration(capsule: Capsule, settings: Settings) -> Mapping[str, object]:

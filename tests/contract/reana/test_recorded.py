@@ -14,7 +14,7 @@ from relance import digest, schema
 from relance.cli import run_command_line
 
 from .conftest import REMOTE, Said
-from .server import Standin
+from .server import Fault, Standin
 
 SPECIFICATION = """\
 format: analysis-specification
@@ -111,7 +111,7 @@ def as_told(found: dict, server: Standin) -> None:
         assert files[path] == digest.of_file(server.only().workspace / path)
 
 
-def test_a_fetched_run_can_be_captured(
+def test_a_fetched_run_can_be_captured_and_verified_by_a_rerun_on_the_server(
     newest: Standin,
     say: Callable[..., Said],
     remote: Path,
@@ -129,7 +129,20 @@ def test_a_fetched_run_can_be_captured(
     assert run_command_line(["inspect", "remote:1.0", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["runtime"].startswith("reana")
-    assert run_command_line(["verify", "remote:1.0", "-q"]) == 0
+    rerun = ["verify", "remote:1.0", "--rerun", "--on=reana", "--skip-images", "--interval=0.2", "--json"]
+    assert run_command_line(rerun) == 0
+    out, err = capsys.readouterr()
+    report = json.loads(out)
+    assert report["verdict"] == "reproduced", err
+    assert report["rerun_on"]["runtime"] == "reana"
+    assert {product["path"]: product["tier"] for product in report["products"]} == dict.fromkeys(
+        ["results/parts/one.txt", "results/parts/two.txt", "results/total.txt"], "bytes"
+    )
+    assert [run.name for run in newest.runs.values()] == ["remote.1", "remote.2"]
+    size = (list(newest.runs.values())[-1].workspace / "results/total.txt").stat().st_size
+    newest.fault(Fault("GET", "/workspace/results/total.txt", "answer", value=b"x" * size))
+    assert run_command_line(rerun) == 1
+    assert json.loads(capsys.readouterr().out)["verdict"] == "differs"
 
 
 def test_a_failed_run_is_recorded_as_such_with_what_it_left(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from relance.cli.reana import asking, supply
 
@@ -27,6 +27,8 @@ class Asked:
     """Where images are pushed to that no registry has."""
     look: bool
     """Whether registries are asked for images."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Of the configuration, with their types; nested as in it."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def prepare(source: Source, asked: Asked, environment: Mapping[str, str], scratc
 
     declared = source.declared
     typed = parameters.typed(declared, asking.pairs(asked.assignments, "--set"), source.interface)
-    typed = parameters.merged(source.configuration, typed)
+    typed = parameters.merged(parameters.merged(source.configuration, typed), dict(asked.values))
     jobs = source.jobs(declared, typed)
     look = supply.look(environment) if asked.look else None
     choices = images.choose(images.named(declared, jobs), look, source.holding, asked.registry)

@@ -88,7 +88,7 @@ def opened(text: str, environment: Mapping[str, str], chosen_store: Path | None)
                 next_step="check it out, write one, and submit the folder",
             )
         origin = Origin(None, described.digest, store.folder)
-        yield _of_capsule(place, capsule, origin, store.layout)
+        yield of_capsule(place, capsule, origin, store.layout)
 
 
 def check_out(store: Store, described: Descriptor, capsule: Capsule, place: Path) -> None:
@@ -142,8 +142,11 @@ def _stage(found: Declared, place: Path) -> None:
             shutil.copyfile(source, target)
 
 
-def _of_capsule(folder: Path, capsule: Capsule, origin: Origin, layout: Layout) -> Source:
-    """Tell the jobs as they were captured: a capsule's Snakefile isn't run to find out."""
+def of_capsule(folder: Path, capsule: Capsule, origin: Origin, layout: Layout) -> Source:
+    """Return what is sent of a capsule that was checked out.
+
+    Its jobs are those that were captured: a capsule's Snakefile isn't run to find out.
+    """
     recorded = tuple(
         Job(
             rule=job.record.rule,

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option("--fetch", "output", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
               help="Wait, then fetch the outputs into DIR, and record the run.")  # fmt: skip
 @click.option("--again", is_flag=True, help="Make another run though one of the same request is on its way.")
-@click.option("--image-registry", "registry", metavar="HOST/REPOSITORY",
+@click.option("--image-registry", "image_registry", metavar="HOST/REPOSITORY",
               help="Push images that their registry lacks below this one, and name them so.")  # fmt: skip
 @click.option("--skip-images", is_flag=True, help="Don't look whether the registries have the images.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be sent; push nothing, ask no server.")
@@ -59,7 +59,7 @@ def submit(  # noqa: PLR0917 - click passes each by name
     wait: bool,
     output: Path | None,
     again: bool,
-    registry: str | None,
+    image_registry: str | None,
     skip_images: bool,
     dry_run: bool,
     interval: float,
@@ -82,7 +82,7 @@ def submit(  # noqa: PLR0917 - click passes each by name
     from relance.cli.reana import source
 
     environment = dict(os.environ)
-    target = _registry(registry)
+    target = registry(image_registry)
     asked = sending.Asked(name, assignments, options, target, not skip_images)
     with (
         signals.raising(),
@@ -161,7 +161,7 @@ def sent(
     return done
 
 
-def _registry(text: str | None) -> Reference | None:
+def registry(text: str | None) -> Reference | None:
     """Return where images are pushed to.
 
     Raises:
