@@ -10,13 +10,10 @@ from pathlib import Path
 from relance.capsule import archive, reading, sources
 from relance.capsule.blobs import Blobs
 from relance.capsule.model import Capsule
-from relance.cli import places, registries
+from relance.cli import places
 from relance.errors import InputError
 from relance.store.layout import Descriptor, Layout
-from relance.store.registry import pulling
-from relance.store.registry.blobs import RemoteBlobs
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import Session
 from relance.store.store import Store
 
 HELP = (
@@ -69,6 +66,11 @@ def looked_at(text: str, environment: Mapping[str, str], chosen: Path | None = N
     place = _place(store, text)
     reference = _in_registry(text) if place is None else None
     if reference is not None:
+        from relance.cli import registries
+        from relance.store.registry import pulling
+        from relance.store.registry.blobs import RemoteBlobs
+        from relance.store.registry.session import Session
+
         with Session(reference, registries.access(environment, reference.host, None)) as session:
             described, _ = pulling.resolve(session, reference)
             remote = RemoteBlobs(session)
@@ -104,6 +106,11 @@ def _in_registry(text: str) -> Reference | None:
 
 def _pulled(store: Store, reference: Reference, environment: Mapping[str, str]) -> Descriptor:
     """Bring a capsule of a registry into the store, once everything that tells of it was read."""
+    from relance.cli import registries
+    from relance.store.registry import pulling
+    from relance.store.registry.blobs import RemoteBlobs
+    from relance.store.registry.session import Session
+
     access = registries.access(environment, reference.host, None)
     with Session(reference, access) as session:
         described, _ = pulling.resolve(session, reference)

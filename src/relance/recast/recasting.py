@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from relance import digest, document
-from relance.capsule import fetching
 from relance.capsule import results as captured
+from relance.capsule.checkout import Fetch
 from relance.capsule.model import Capsule
 from relance.engines import leavings
 from relance.engines.base import Watch
@@ -223,7 +223,7 @@ def _note_run(work: Work, path: Path) -> None:
 
 def _prepared(request: Request, checked: Checked, folder: Path, say: Callable[[str], None]) -> Work:
     """Check the capsule out and put the given files where the configuration will say they are."""
-    fetch = fetching.fetcher(request.capsule.files, request.cache) if request.fetch else None
+    fetch = _fetch(request) if request.fetch else None
     work = rerun_folder.prepare(request.store, request.capsule, folder, say, fetch=fetch)
     root = work.analysis.resolve()
     layout = request.store.layout
@@ -249,6 +249,12 @@ def _prepared(request: Request, checked: Checked, folder: Path, say: Callable[[s
             )
         content.restore(layout, stored, place)
     return work
+
+
+def _fetch(request: Request) -> Fetch:
+    from relance.capsule import fetching  # noqa: PLC0415 - what speaks with the network takes a while to load
+
+    return fetching.fetcher(request.capsule.files, request.cache)
 
 
 def _values(checked: Checked, work: Work) -> Mapping[str, object]:

@@ -130,6 +130,7 @@ class SourceTree:
         self._kinds: dict[str, str] = {}
         self._names: dict[str, frozenset[str]] = {}
         self._answers: dict[object, tuple[str, ...] | Unknown] = {}
+        self._modules: dict[tuple[str, Import], tuple[str, ...]] = {}
 
     def of_job(self, job: JobCode) -> tuple[str, ...] | Unknown:
         """Return the files that a job's code may reach, sorted, relative to the analysis.
@@ -343,6 +344,11 @@ class SourceTree:
 
     def _module(self, base: str, found: Import) -> tuple[str, ...]:
         """Return the files of a module below `base`, its packages' own and those of submodules taken."""
+        if (base, found) not in self._modules:
+            self._modules[base, found] = tuple(dict.fromkeys(self._files_of(base, found)))
+        return self._modules[base, found]
+
+    def _files_of(self, base: str, found: Import) -> list[str]:
         files: list[str] = []
         place = base
         for part in filter(None, found.name.split(".")):
@@ -357,7 +363,7 @@ class SourceTree:
             files += self._existing([f"{taken}.py", _join(taken, "__init__.py"), *self._compiled(taken)])
         if found.level and not found.name:
             files += self._existing([_join(base, "__init__.py")])
-        return tuple(dict.fromkeys(files))
+        return files
 
     def _compiled(self, place: str) -> Iterator[str]:
         """Yield the extension modules of a name."""

@@ -23,6 +23,7 @@ _LOOKUPS = frozenset(
 _OPENERS = frozenset(
     ("Path", "PurePath", "listdir", "scandir", "walk", "fwalk", "glob", "iglob", "rglob", "chdir", "copytree")
 )
+_SEARCHED = {"insert": "sys.path", "append": "sys.path", "extend": "sys.path", "addsitedir": "site"}
 _PLACEHOLDER = re.compile(r"[{%]")
 _IMPORT_LINE = re.compile(r"\b(?:from|import)\s+(\.*)([A-Za-z_][\w.]*)?")
 
@@ -152,7 +153,8 @@ class _Reader:
             if isinstance(node, ast.JoinedStr):
                 self._formatted(node)
         for child in ast.iter_child_nodes(node):
-            self._visit(child, node)
+            if not isinstance(child, ast.expr_context):  # half of all nodes, and they say nothing
+                self._visit(child, node)
 
     def _imported(self, found: Import) -> None:
         first, *further = found.name.split(".")
@@ -199,8 +201,9 @@ class _Reader:
 
     def _is_search(self, node: ast.Call) -> bool:
         """Return whether a call changes where modules are sought; what it adds is noted."""
-        called = ast.unparse(node.func)
-        if called not in {"sys.path.insert", "sys.path.append", "sys.path.extend", "site.addsitedir"}:
+        if not isinstance(node.func, ast.Attribute) or node.func.attr not in _SEARCHED:
+            return False  # most calls: to write out what is called takes a while
+        if ast.unparse(node.func.value) != _SEARCHED[node.func.attr]:
             return False
         for argument in node.args:
             self._searched(argument)

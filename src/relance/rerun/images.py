@@ -12,7 +12,7 @@ from relance.capsule.images import short
 from relance.capsule.model import Capsule, CapsuleImage
 from relance.errors import RelanceError
 from relance.model import UNKNOWN, Digest, ImageRecord, ImageRef, RuntimeKind
-from relance.store import builders, images, loading, squashfs
+from relance.store import images, squashfs
 from relance.store.atomic import write_text
 from relance.store.hashing import Hasher
 from relance.store.images import LocalImage
@@ -78,6 +78,8 @@ class Images:
         return found
 
     def _load(self, image: CapsuleImage, kind: RuntimeKind) -> None:
+        from relance.store import builders, loading  # noqa: PLC0415 - Docker's library takes a while
+
         engine = next(one for one in builders.loading_engines() if one.name == kind.value)
         if engine.has(image.config):
             return
