@@ -18,6 +18,7 @@ from relance.engines import (
     outcome,
     process,
     runtimes,
+    sandbox,
     snakemake,
     standin,
 )
@@ -81,6 +82,8 @@ class LocalEngine:
         kind = self.runtime.kind
         try:
             self._install_stand_in(request, folder)
+            # Containers that begin at once would each make it, and fail where another was first.
+            sandbox.make_mount_points(folder.scratch, [sandbox.Mount(request.analysis, request.analysis)])
             with (
                 gates.made(folder.gate) as gate,
                 process.started(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from relance.engines import roots
 from relance.errors import InputError
 from relance.model import RunRequest, RuntimeKind, StepProgress, StepState
 
@@ -20,8 +21,6 @@ JOB_ENVIRONMENT = {"LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THRE
 
 _OBSERVER = Path(__file__).with_name("observer.py")
 _SNAKEFILES = ("Snakefile", "workflow/Snakefile", "snakefile", "workflow/snakefile")
-_HOME_INSIDE = "/home/relance"
-_TEMPORARY_INSIDE = "/tmp"  # noqa: S108 - the container has one of its own
 
 
 @dataclass(frozen=True)
@@ -163,9 +162,9 @@ def arguments(
 def apptainer_arguments(analysis: Path, folder: RunFolder) -> str:
     """Return the options of `apptainer exec` that keep the host's files, environment and network out."""
     options = ["--containall", "--network", "none", "--pwd", str(analysis), "--bind", str(analysis)]
-    options += ["--home", f"{folder.scratch / 'home'}:{_HOME_INSIDE}"]
-    options += ["--bind", f"{folder.scratch / 'tmp'}:{_TEMPORARY_INSIDE}"]
-    for name, value in {**JOB_ENVIRONMENT, "TMPDIR": _TEMPORARY_INSIDE}.items():
+    options += ["--home", f"{folder.scratch / 'home'}:{roots.HOME}"]
+    options += ["--bind", f"{folder.scratch / 'tmp'}:{roots.TEMPORARY}"]
+    for name, value in {**JOB_ENVIRONMENT, "TMPDIR": roots.TEMPORARY}.items():
         options += ["--env", f"{name}={value}"]
     return shlex.join(options)
 
