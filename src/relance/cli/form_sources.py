@@ -24,6 +24,7 @@ from relance.languages.writing.settings import Sought
 from relance.model import UNKNOWN, ImageRecord, ImageRef
 from relance.specification import reading
 from relance.specification.model import Specification
+from relance.store import images as built
 
 _OWN = ".relance"
 _ROLES = (Role.SOURCE, Role.INPUT)
@@ -147,7 +148,8 @@ def _files(folder: Path, specification: Specification | None, jobs: tuple[Job, .
     outputs = {path for job in jobs for path in job.outputs}
     made = outputs | {path for job in jobs for path in job.logs} | {_OWN}
     wanted = specification.workflow.sources if specification else ()
-    listed = sources.listed(folder, wanted, made)
+    # Images that were built here are of no use elsewhere.
+    listed = sources.listed(folder, wanted, made | {str(built.LOCAL)})
     read = {path for job in jobs for path in job.inputs if not sources.within(path, outputs)}
     return tuple(sorted({*listed.files, *(link.path for link in listed.links), *read}))
 

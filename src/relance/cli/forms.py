@@ -17,6 +17,7 @@ from relance.languages.writing import yadage as expanded
 from relance.languages.writing.form import Form
 from relance.languages.writing.jobs import Plan, Setting
 from relance.languages.writing.settings import Sought
+from relance.store import images as built
 
 LANGUAGES = {"snakemake": "Snakemake", "yadage": "yadage", "reana": "REANA, as a serial workflow"}
 
@@ -37,6 +38,8 @@ def write(source: Source, language: str, names: Mapping[str, str], target: Path)
     named = images.naming(source.images, names)
     plan = jobs.plan(source.name, source.jobs, source.results, named, sought.slotted)
     form = _form(plan, language, source.files)
+    if language == "snakemake" and any(step.built_here for step in plan.steps):
+        source = replace(source, files=(*source.files, str(built.LOCAL)))
     note = guide.text(LANGUAGES[language], plan, form, sought.names, sought.fixed)
     _put(replace(form, texts={**form.texts, guide.NAME: note}), target, source)
     kept = ", ".join(f"{name} = {setting.value}" for name, setting in _settings(plan, sought))

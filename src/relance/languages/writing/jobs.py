@@ -55,6 +55,8 @@ class Step:
     """For bash, in a folder in which the paths of inputs and outputs are as they are here."""
     image: str | None
     """As registries, Docker and Podman name it; None if it runs in none."""
+    written: str | None
+    """As its rule names it."""
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     folders: frozenset[str]
@@ -62,6 +64,11 @@ class Step:
     logs: tuple[str, ...]
     needs: tuple[int, ...]
     """Positions of the steps whose outputs it reads."""
+
+    @property
+    def built_here(self) -> bool:
+        """Whether its image is in no registry, and called by what it is."""
+        return self.image is not None and self.image.startswith("sha256:")
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -130,6 +137,7 @@ def plan(
             name=step_name,
             command=slotted.texts.get(position, (job.resolved or "",)),
             image=image(job),
+            written=job.image,
             inputs=tuple(dict.fromkeys(job.inputs)),
             outputs=tuple(dict.fromkeys(job.outputs)),
             folders=job.folders & frozenset(job.outputs),

@@ -55,7 +55,7 @@ def _step(step: Step) -> dict[str, object]:
             found="none",
             next_step="give its rule a 'container:'",
         )
-    if step.image.startswith("sha256:"):
+    if step.built_here:
         raise InputError(
             f"job {step.name}",
             expected="an image of a registry, where REANA can pull it",

@@ -32,7 +32,8 @@ def _rule(step: Step) -> str:
     lines += _block("output", outputs)
     lines += _listed("log", step.logs)
     if step.image is not None:
-        lines += _listed("container", (f"docker://{step.image}",))
+        written = step.written if step.built_here and step.written else f"docker://{step.image}"
+        lines += _listed("container", (written,))
     lines += _block("params", [f"{name}=config[{name!r}]" for name in names])
     words = "".join(
         f"{{params.{piece.name}}}" if isinstance(piece, Slot) else piece.replace("{", "{{").replace("}", "}}")

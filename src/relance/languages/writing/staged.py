@@ -80,7 +80,6 @@ def form(plan: Plan) -> Form:
 def _stage(plan: Plan, step: Step) -> Stage:
     given = [
         Parameter("folder", Literal("{workdir}")),
-        Parameter("outputs", Literal([f"{{workdir}}/{_escaped(path)}" for path in step.outputs])),
         Parameter(_FILES, Selector("init", _FILES, single=True)),
     ]
     given += [
@@ -95,7 +94,7 @@ def _stage(plan: Plan, step: Step) -> Stage:
         if step.image is None
         else Script(body, "bash"),
         environment=_environment(step.image),
-        publisher=FromParameters({"folder": "folder", "outputs": "outputs"}),
+        publisher=FromParameters({"folder": "folder"}),
         origin=_NOWHERE,
     )
     return Stage(
@@ -128,7 +127,12 @@ def _body(step: Step, before: list[Step]) -> str:
         f"{{{piece.name}}}" if isinstance(piece, Slot) else _escaped(piece) for piece in step.command
     )
     # What a command reads from its standard input must not be the rest of this script.
-    return "\n".join([*lines, "(", command.strip("\n"), ") < /dev/null"]) + "\n"
+    lines += ["(", command.strip("\n"), ") < /dev/null"]
+    # As Snakemake does, and yadage doesn't.
+    lines.append(f"for path in {_escaped(shlex.join(step.outputs))}; do")
+    lines.append('    if [ ! -e "$path" ]; then echo "$path was not written" >&2; exit 1; fi')
+    lines.append("done")
+    return "\n".join(lines) + "\n"
 
 
 def _environment(image: str | None) -> Container | Local:

@@ -10,7 +10,6 @@ from relance.errors import InputError
 from relance.languages.model import (
     Case,
     Command,
-    Commands,
     Constant,
     Container,
     FromGlob,
@@ -136,13 +135,6 @@ def _process(process: object, origin: Origin) -> dict[str, Json] | None:
             return {"process_type": "string-interpolated-cmd", "cmd": text}
         case Script(text, interpreter):
             return {"process_type": "interpolated-script-cmd", "interpreter": interpreter, "script": text}
-        case Commands():
-            raise InputError(
-                "steps whose commands share one folder",
-                expected="steps with folders of their own",
-                found="a serial workflow",
-                next_step="leave it in REANA's serial form; yadage has no such steps",
-            )
         case None:
             return None
     raise InputError(
