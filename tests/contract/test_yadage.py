@@ -171,6 +171,11 @@ BROKEN = {
         "step: {$ref: 's.yml'}}}",
         "has the placeholder 'outputfile'",
     ),
+    "case": (
+        "{name: b, scheduler: {scheduler_type: singlestep-stage, parameters: {text: hi, outputfile: "
+        "'{workdir}/out.txt'}, cases: [{if: '.text == \"no\"', step: {$ref: 's.yml'}}]}}",
+        "none of its cases holds, so it would never run: '.text == \"no\"'",
+    ),
 }
 STEP = """process: {process_type: string-interpolated-cmd, cmd: '%s'}
 environment: {environment_type: localproc-env}
@@ -188,6 +193,54 @@ def test_what_yadage_passes_over_in_silence_fails_with_its_reason(tmp_path: Path
     assert all(status != 0 for status in statuses)
     for name, (_, reason) in BROKEN.items():
         assert reason in (tmp_path / name / "snakemake.log").read_text("utf-8")
+
+
+LATE = """stages:
+- name: a
+  scheduler:
+    scheduler_type: singlestep-stage
+    parameters: {text: 'answer: no', outputfile: '{workdir}/out.yml'}
+    step:
+      process: {process_type: string-interpolated-cmd, cmd: 'echo "{text}" > {outputfile}'}
+      environment: {environment_type: localproc-env}
+      publisher: {publisher_type: fromyaml-pub, yamlfile: out.yml}
+- name: b
+  dependencies: [a]
+  scheduler:
+    scheduler_type: singlestep-stage
+    parameters: {text: {step: a, output: answer}, outputfile: '{workdir}/out.txt'}
+    cases: [{if: '.text == "yes"', step: {$ref: 's.yml'}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "reason"),
+    [
+        (
+            "zip",
+            2,
+            "stage 'b' (zip.yml:2): lists scattered together have different lengths: 'text' 2, 'also' 1\n",
+        ),
+        ("file", 1, "    workdir/b/out.txt is published and wasn't written\n"),
+        (
+            "late",
+            1,
+            "stage 'b' (late.yml:10): none of its cases holds, so it would never run: '.text == \"yes\"'",
+        ),
+    ],
+)
+def test_a_run_ends_with_the_real_reason_and_never_with_success(
+    name: str, status: int, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RELANCE_STORE", str(tmp_path / "store"))
+    (tmp_path / "s.yml").write_text(STEP % "echo {text} > {outputfile}")
+    (tmp_path / "missing.yml").write_text(STEP % "echo {text} {outputfile}")
+    (tmp_path / f"{name}.yml").write_text(LATE if name == "late" else f"stages:\n- {BROKEN[name][0]}\n")
+    compile_to(tmp_path / name, name, tmp_path)
+    command = [sys.executable, "-m", "relance", "run", name, "--runtime", "plain", "--no-reuse"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert reason in done.stderr
 
 
 def test_a_compiled_workflow_runs_as_any_analysis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from relance.model import RunRequest, RunResult, RunStatus, RuntimeKind
 
 _WHERE = re.compile(r'^\w+ in file "(?P<file>.+)", line (?P<line>\d+):\n')
 _FRAME = re.compile(r'\n  File ".+", line \d+, in .+')
+_NOTHING_BELOW = re.compile(r"\n(?:Wildcards|Traceback):[ \n]*(?=\nTraceback:|\Z)")
 _SAYS_NOTHING = re.compile(
     r"^(?:Exiting because a job execution failed.*|At least one job did not complete.*)"
 )
@@ -66,7 +67,8 @@ def _message(analysis: Path, tracker: Tracker, folder: snakemake.RunFolder) -> s
     if said:
         own = str(folder.settings)
         text = "\n".join(
-            _WHERE.sub(r"\g<file>:\g<line>: ", _FRAME.sub("", part)) for part in dict.fromkeys(said)
+            _NOTHING_BELOW.sub("", _WHERE.sub(r"\g<file>:\g<line>: ", _FRAME.sub("", part)))
+            for part in dict.fromkeys(said)
         )
         return re.sub(rf"{re.escape(own)}(?::\d+)?", "--set", text)
     return last_lines(folder.console)

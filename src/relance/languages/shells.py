@@ -10,8 +10,9 @@ text=${{text//"$sign"/"$here"}}
 """
 _END = """for path in {params.promised:q}; do
     found=("$path"*)
+    missing="$path is published and wasn't written"
     [ -e "${{found[0]}}" ] || compgen -G "$path" > /dev/null ||
-        {{ echo "$path is published and wasn't written" >&2; exit 1; }}
+        {{ echo "$missing" >> {log}; echo "$missing" >&2; exit 1; }}
 done
 """
 COMMAND = f"""{_BEGIN}(cd {{params.place:q}} && exec sh -c "$text") > {{log}} 2>&1

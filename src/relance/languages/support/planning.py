@@ -356,6 +356,7 @@ class Planner:
             case _:
                 values = {one.name: self._chosen(scope, one.value) for one in stage.parameters}
                 sets = [values] if isinstance(stage.schedule, Single) else scattered(values, stage.schedule)
+        found = False
         for number, values in enumerate(sets):
             used: dict[Node, None] = {}
             parameters = self._final(values, used)
@@ -363,7 +364,11 @@ class Planner:
                 parameters = jqscript.first(stage.schedule.after, parameters)
             own = number if stage.many else None
             if entry := self._entry(scope, stage, own, parameters, tuple(used)):
+                found = True
                 yield entry
+        if sets and not found:
+            conditions = ", ".join(repr(case.condition) for case in stage.cases)
+            raise PlanError(f"none of its cases holds, so it would never run: {conditions}")
 
     def _entry(
         self, scope: Scope, stage: Stage, number: int | None, parameters: Json, used: tuple[Node, ...]
