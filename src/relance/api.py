@@ -25,6 +25,7 @@ from relance.capsule.difference import Difference, difference
 from relance.capsule.model import Capsule as Content
 from relance.capsule.model import CapsuleFile, CapsuleImage, CapsuleJob
 from relance.engines.base import Watch
+from relance.engines.limits import USUAL, Limits
 from relance.errors import AnalysisError, InputError
 from relance.model import Digest, RuntimeKind
 from relance.recast import changes as recast_changes
@@ -51,6 +52,8 @@ class Machine:
     """Most processor cores to use at once; None: all."""
     trust: bool = False
     """Whether a capsule's Snakefile is run without a sandbox, as one's own."""
+    limits: Limits = USUAL
+    """What a run may take of this machine, unless it is trusted."""
     say: Callable[[str], None] = lambda _text: None
     """Told what is done in place of something better, and what takes long."""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -84,6 +87,7 @@ def open(
     runtime: RuntimeKind | str | None = None,
     cores: int | None = None,
     trust: bool = False,
+    limits: Limits = USUAL,
     say: Callable[[str], None] = lambda _text: None,
     environment: Mapping[str, str] | None = None,
 ) -> Capsule:
@@ -96,6 +100,7 @@ def open(
         runtime: what jobs run in: apptainer, podman, docker or plain; the first that works if left out.
         cores: most processor cores to use at once; all if left out.
         trust: whether a capsule's Snakefile is run without a sandbox, as one's own.
+        limits: what a run may take of this machine, unless it is trusted.
         say: told what is done in place of something better, and what takes long.
         environment: variables that tell where the user's folders are; those of this process if left out.
 
@@ -103,7 +108,7 @@ def open(
         InputError: there is no such capsule, or it is damaged.
     """
     variables = dict(os.environ) if environment is None else environment
-    machine = Machine(RuntimeKind(runtime) if runtime else None, cores, trust, say, variables)
+    machine = Machine(RuntimeKind(runtime) if runtime else None, cores, trust, limits, say, variables)
     kept = Store(place.store(variables, Path(store) if store else None))
     return Capsule(kept, _found(kept, place_of), machine)
 
@@ -211,6 +216,7 @@ class Capsule:
             runtime=machine.runtime,
             trusted=machine.trust,
             cores=machine.usable_cores,
+            limits=machine.limits,
             cache=place.cache(machine.environment),
             say=machine.say,
         )
@@ -308,6 +314,7 @@ class Capsule:
             reuse=reuse,
             audit=audit,
             fetch=fetch,
+            limits=machine.limits,
         )
 
     def __repr__(self) -> str:

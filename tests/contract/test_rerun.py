@@ -12,6 +12,7 @@ from tests import capsules
 from relance.capsule.model import Capsule, Role
 from relance.digest import of_bytes
 from relance.engines.base import Watch
+from relance.engines.limits import Limits
 from relance.errors import AnalysisError, InputError
 from relance.model import RunStatus, RuntimeKind
 from relance.recording.build import Effects
@@ -254,6 +255,16 @@ def test_values_change_what_runs_and_reach_the_jobs(work: Work) -> None:
     assert (again.result.status, again.result.steps_total) == (RunStatus.OK, 0)
     assert again.record is not None
     assert {job.rule for job in again.record.jobs} >= {"count", "sum"}
+
+
+@pytest.mark.parametrize("kind", [RuntimeKind.APPTAINER, RuntimeKind.PODMAN])
+def test_a_job_that_would_fill_the_disk_is_ended_with_its_run(work: Work, kind: RuntimeKind) -> None:
+    snakefile = work.analysis / "Snakefile"
+    greedy = "total=0; for n in $(seq 40); do seq 1000000 > part$n; done"
+    snakefile.write_text(snakefile.read_text().replace("total=0", greedy))
+    with pytest.raises(AnalysisError, match="at most 60 MB of disk"):
+        execution.run(work, settings(kind, limits=Limits(disk=60_000_000)), NOBODY)
+    assert not (work.analysis / "results" / "total.json").exists()
 
 
 def test_only_the_targets_asked_for_are_made(work: Work) -> None:

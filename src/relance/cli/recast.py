@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relance.cli import display, places, signals
+from relance.cli import display, limiting, places, signals
 from relance.errors import AnalysisError, ExitCode, InputError
 from relance.model import RunStatus, RuntimeKind
 
@@ -41,6 +41,7 @@ _LAST_LINES = 20
 @click.option("--runtime", type=click.Choice([kind.value for kind in RuntimeKind]),
               help="What jobs run in; the first that works if left out.")  # fmt: skip
 @click.option("--trust", is_flag=True, help="Run the capsule's Snakefile without a sandbox, as your own.")
+@limiting.LIMIT
 @click.option("--cores", type=click.IntRange(min=1), show_default="all",
               help="Most processor cores to use at once.")  # fmt: skip
 @places.STORE
@@ -59,6 +60,7 @@ def recast(  # noqa: PLR0917 - click passes each by name
     no_reuse: bool,
     runtime: str | None,
     trust: bool,
+    limits: tuple[str, ...],
     cores: int | None,
     chosen_store: Path | None,
     as_json: bool,
@@ -101,6 +103,7 @@ def recast(  # noqa: PLR0917 - click passes each by name
             reuse=not no_reuse,
             audit=audit,
             fetch=fetch,
+            limits=limiting.read(limits),
         )
         checked = recasting.check(request)
         if dry_run:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relance.cli import display, places, signals
+from relance.cli import display, limiting, places, signals
 from relance.cli.elsewhere import Elsewhere
 from relance.cli.elsewhere import options as elsewhere_options
 from relance.cli.progress import counting
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from relance.capsule.checkout import Fetch
     from relance.capsule.model import CapsuleFile
     from relance.engines.base import Watch
+    from relance.engines.limits import Limits
     from relance.rerun.execution import Settings
     from relance.rerun.folder import Work
     from relance.store.layout import Descriptor
@@ -48,6 +49,7 @@ _LONGEST_COMMENT = 10_000
               help="Run it in this new folder, and keep that.")  # fmt: skip
 @click.option("--fetch", is_flag=True, help="Bring inputs that are kept by reference, by the network, first.")
 @click.option("--trust", is_flag=True, help="Run the capsule's Snakefile without a sandbox, as your own.")
+@limiting.LIMIT
 @click.option("--report/--no-report", default=True,
               help="Keep the report of a rerun in the store, beside the capsule (default: yes).")  # fmt: skip
 @elsewhere_options
@@ -63,6 +65,7 @@ def verify(  # noqa: PLR0917 - click passes each by name
     keep: Path | None,
     fetch: bool,
     trust: bool,
+    limits: tuple[str, ...],
     report: bool,
     elsewhere: Elsewhere | None,
     chosen_store: Path | None,
@@ -95,6 +98,7 @@ def verify(  # noqa: PLR0917 - click passes each by name
     if not rerun and (Path(capsule) / rocrate.METADATA).is_file():
         return _crate_checked(Path(capsule), as_json=as_json, quiet=quiet)
     usable = cores or len(os.sched_getaffinity(0))
+    bounds = limiting.read(limits)
 
     def say(text: str) -> None:
         if not quiet:
@@ -108,7 +112,7 @@ def verify(  # noqa: PLR0917 - click passes each by name
         if rerun and (not _lies_elsewhere(capsule) or made.integrity.holds):
             store, described = _in_store(capsule, chosen_store)
             with _folder(keep) as folder:
-                settings = _settings(runtime, usable, say, trusted=trust)
+                settings = _settings(runtime, usable, say, trusted=trust, bounds=bounds)
                 bring = _fetch if fetch else None
                 there = _elsewhere(described, elsewhere, quiet=quiet)
                 request = Request(folder, settings, case, usable, bring, there)
@@ -222,7 +226,9 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _settings(runtime: str | None, cores: int, say: Callable[[str], None], *, trusted: bool) -> Settings:
+def _settings(
+    runtime: str | None, cores: int, say: Callable[[str], None], *, trusted: bool, bounds: Limits
+) -> Settings:
     from relance.rerun.execution import Settings
 
     return Settings(
@@ -230,6 +236,7 @@ def _settings(runtime: str | None, cores: int, say: Callable[[str], None], *, tr
         runtime=RuntimeKind(runtime) if runtime else None,
         trusted=trusted,
         cores=cores,
+        limits=bounds,
         cache=places.cache(os.environ),
         say=say,
     )

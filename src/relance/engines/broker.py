@@ -22,8 +22,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
-from relance.engines import sandbox
+from relance.engines import limits, sandbox
 from relance.engines.jobs import Order, Rules, command, noting, plain
+from relance.engines.limits import Limits
 from relance.engines.standin.program import RefusedCallError
 from relance.model import RuntimeKind
 
@@ -37,7 +38,13 @@ _OVER = b"over\n"  # the caller's container has ended by itself
 
 @contextmanager
 def broking(
-    rules: Rules, place: Path, *, environment: Mapping[str, str], left: list[str] | None, log: Path
+    rules: Rules,
+    place: Path,
+    *,
+    environment: Mapping[str, str],
+    left: list[str] | None,
+    log: Path,
+    bounds: Limits | None = None,
 ) -> Iterator[Broker]:
     """Run a broker that answers on the socket `place` during the block.
 
@@ -47,10 +54,12 @@ def broking(
         environment: of the container engine's own program.
         left: the command that removes the caller's own container, should the run be cut short.
         log: file that the broker's own failures are written to.
+        bounds: what each process may take at most; None: as much as there is.
     """
     with _listening(place) as listener, log.open("ab") as output:
+        line = [sys.executable, "-P", "-m", "relance.engines.broker", str(listener.fileno())]
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "relance.engines.broker", str(listener.fileno())],
+            limits.bounded(bounds, line) if bounds else line,
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,

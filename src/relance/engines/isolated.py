@@ -18,6 +18,7 @@ from relance.engines import (
     folders,
     gates,
     leavings,
+    limits,
     outcome,
     process,
     runtimes,
@@ -29,6 +30,7 @@ from relance.engines.base import Capabilities, Watch
 from relance.engines.broker import Broker
 from relance.engines.gates import Gate
 from relance.engines.jobs import Rules
+from relance.engines.limits import USUAL, Guard, Limits
 from relance.engines.process import Child
 from relance.engines.progress import EventFile, Tracker
 from relance.engines.runtimes import Absence
@@ -79,6 +81,8 @@ class IsolatedEngine:
     """Raw inputs elsewhere."""
     environments: tuple[environments.Environment, ...] = ()
     """Where plain processes find their programs; unused by other runtimes."""
+    limits: Limits = USUAL
+    """What a run may take of this machine, unless it is trusted."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -150,17 +154,18 @@ class IsolatedEngine:
         mounts = [Mount(scratch, scratch, writable=True), *(Mount(path, path) for path in shown)]
         call = self._call(command, analysis, folder, mounts)
         latest = time.monotonic() + timeout
+        guard = self._guard(analysis)
         with folders.held(folder.path):
             try:
                 standin.install_caller(folder.programs / _SOCKET, self._written, folder.programs)
                 self.sandbox.prepare(call)
                 ending = process.run(
-                    self.sandbox.command(call),
+                    self._bounded(self.sandbox.command(call), guard),
                     folder=self._start(analysis),
                     environment=sandbox.client_environment(self.outer),
                     console=folder.console,
                     beat=lambda: None,
-                    stop=lambda: Signals.SIGTERM if time.monotonic() > latest else None,
+                    stop=lambda: Signals.SIGKILL if time.monotonic() > latest or guard.watch() else None,
                 )
                 said = Said(ending.status, leavings.printable(outcome.last_lines(folder.console)))
             finally:
@@ -168,6 +173,8 @@ class IsolatedEngine:
                 leavings.settle(analysis)
                 leavings.settle(scratch)
                 shutil.rmtree(folder.path, ignore_errors=True)
+        if guard.problem is not None:
+            raise guard.problem
         if ending.stopped_by is not None:
             raise TimeoutError(f"Snakemake took longer than {timeout:.0f} s")
         return said
@@ -176,18 +183,19 @@ class IsolatedEngine:
     def _start_in(self, folder: RunFolder, request: RunRequest) -> Iterator[Start]:
         line = snakemake.command(request, self.runtime.kind, folder, enclosed=True, gated=True)
         call = self._prepare(line, request, folder)
+        guard = self._guard(request.analysis)
         with (
-            self._broker(request, folder, call) as jobs,
+            self._broker(request, folder, call, guard) as jobs,
             gates.made(folder.gate) as gate,
             process.started(
-                self.sandbox.command(call),
+                self._bounded(self.sandbox.command(call), guard),
                 folder=self._start(request.analysis),
                 environment=sandbox.client_environment(self.outer),
                 console=folder.console,
             ) as child,
         ):
             try:
-                yield Start(self, request, folder, call, jobs, gate, child)
+                yield Start(self, request, folder, call, jobs, gate, child, guard)
             finally:
                 if not gate.opened and self.sandbox.removal(call.name):
                     # Rather than kill the client of a container that is being made. What is left nevertheless
@@ -215,6 +223,8 @@ class IsolatedEngine:
 
         def stop() -> Signals | None:
             asked = Signals.SIGTERM if malformed else watch.stop()
+            if start.guard.watch():
+                asked = Signals.SIGKILL  # who takes too much would go on taking
             if asked is not None:
                 start.jobs.end()
             return asked
@@ -237,6 +247,8 @@ class IsolatedEngine:
             # A second signal can keep Snakemake from removing its lock.
             leavings.remove(request.analysis / ".snakemake" / "locks", request.analysis)
         _note_removed(folder, removed)
+        if start.guard.problem is not None:
+            raise start.guard.problem
         result = outcome.result(
             request,
             self.runtime.kind,
@@ -265,7 +277,9 @@ class IsolatedEngine:
         return call
 
     @contextmanager
-    def _broker(self, request: RunRequest, folder: RunFolder, call: Enclosed) -> Iterator[Broker]:
+    def _broker(
+        self, request: RunRequest, folder: RunFolder, call: Enclosed, guard: Guard
+    ) -> Iterator[Broker]:
         kind = self.runtime.kind
         rules = Rules(
             runtime=self.runtime,
@@ -285,6 +299,7 @@ class IsolatedEngine:
             environment=sandbox.client_environment(self.outer),
             left=self.sandbox.removal(call.name),
             log=folder.path / "broker.log",
+            bounds=None if self.trusted else guard.limits,
         ) as jobs:
             yield jobs
 
@@ -330,6 +345,12 @@ class IsolatedEngine:
                 found.update(dict.fromkeys(image.written, target))
         return found
 
+    def _guard(self, analysis: Path) -> Guard:
+        return Guard(limits.UNLIMITED if self.trusted else self.limits, lambda: limits.read(analysis))
+
+    def _bounded(self, line: list[str], guard: Guard) -> list[str]:
+        return line if self.trusted else limits.bounded(guard.limits, line)
+
     def _check(self, analysis: Path, *others: Path) -> None:
         if not self.trusted or self.runtime.kind is not RuntimeKind.PLAIN:
             sandbox.check_mountable([analysis, self.runs, *others])
@@ -357,6 +378,7 @@ class Start:
     jobs: Broker
     gate: Gate
     child: Child
+    guard: Guard
 
     def run(self, watch: Watch) -> RunResult:
         """Let it run the workflow to its end; once.
@@ -382,6 +404,7 @@ def prepare(
     outer: Mapping[str, str],
     outside: tuple[Mount, ...] = (),
     locked: tuple[environments.Environment, ...] = (),
+    bounds: Limits = USUAL,
     say: Callable[[str], None],
 ) -> IsolatedEngine:
     """Choose a runtime for jobs and a sandbox for Snakemake.
@@ -394,6 +417,7 @@ def prepare(
         outer: the caller's environment variables.
         outside: raw inputs elsewhere.
         locked: environments for plain processes, which only what is trusted can run in.
+        bounds: what a run may take of this machine, unless it is trusted.
         say: told what is done in place of something better, and what takes long.
 
     Raises:
@@ -409,7 +433,7 @@ def prepare(
     box: Sandbox = found.result() if found else Unconfined()
     if not trusted and box.kind not in {runtime.kind, RuntimeKind.PLAIN}:
         box = sandbox.find(runtime.kind, answering, outer)
-    return IsolatedEngine(runtime, box, chosen, runs, outer, outside, locked)
+    return IsolatedEngine(runtime, box, chosen, runs, outer, outside, locked, bounds)
 
 
 def choose(

@@ -65,6 +65,8 @@ def run(
 ) -> Ending:
     """Run a command to its end, calling `beat` ten times a second and `stop` to learn whether to end it.
 
+    `stop` returns the signal that it is ended for: SIGKILL ends it at once, others give it time to tidy up.
+
     The command is the leader of a process group of its own: a signal for it reaches every job at once, as
     Ctrl-C in a terminal would, and no other signal of the terminal does. When this process is killed, the
     command is ended in the same way.
@@ -140,7 +142,7 @@ def _attend(
             beat()
             asked = asked or stop()
             if asked is not None and time.monotonic() >= deadline:
-                last_word, pause = _next_signal(last_word, patience)
+                last_word, pause = _next_signal(last_word if asked is not signal.SIGKILL else asked, patience)
                 deadline = time.monotonic() + pause
                 _signal_group(child.pid, last_word)
             _wait(child, _BEAT)

@@ -279,6 +279,7 @@ def _kernel() -> Iterator[tuple[str, str]]:
 def hardened_options(kind: RuntimeKind) -> list[str]:
     """Return the options of `podman run` and `docker run` that leave root no more rights than others have."""
     options = ["--cap-drop", "all", "--security-opt", "no-new-privileges", "--security-opt", "label=disable"]
+    options += ["--oom-score-adj", "1000"]  # where memory is short, they go first
     return [*options, "--no-healthcheck"] if kind is RuntimeKind.DOCKER else options
 
 

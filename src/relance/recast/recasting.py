@@ -20,6 +20,7 @@ from relance.capsule.checkout import Fetch
 from relance.capsule.model import Capsule
 from relance.engines import leavings
 from relance.engines.base import Watch
+from relance.engines.limits import USUAL, Limits
 from relance.errors import InputError, MissingPartError, RelanceError
 from relance.model import Digest, RunRecord, RunResult, RunStatus, RuntimeKind
 from relance.recast import auditing, changes, comparison, conditions, plots, record, reuse
@@ -67,6 +68,8 @@ class Request:
     """How many restored jobs are run once more."""
     fetch: bool = False
     """Whether inputs that the capsule keeps by reference are brought first, by the network."""
+    limits: Limits = USUAL
+    """What it may take of this machine, unless it is trusted."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +206,7 @@ def _bench(request: Request, checked: Checked, work: Work, say: Callable[[str], 
         runtime=request.runtime,
         trusted=request.trusted,
         cores=request.cores,
+        limits=request.limits,
         values=_values(checked, work),
         cache=request.cache,
         say=say,

@@ -10,6 +10,7 @@ from pathlib import Path
 from relance.engines import environments, isolated, leavings, snakemake
 from relance.engines.base import Watch
 from relance.engines.isolated import MALFORMED, IsolatedEngine, Start
+from relance.engines.limits import USUAL, Limits
 from relance.engines.snakemake import RunFolder
 from relance.errors import InputError
 from relance.model import UNKNOWN, RunRecord, RunRequest, RunResult, RunStatus, RuntimeKind
@@ -40,6 +41,8 @@ class Settings:
     keep_going: bool = False
     arguments: tuple[str, ...] = ()
     """More arguments of Snakemake, such as `--forcerun reduce`."""
+    limits: Limits = USUAL
+    """What a run may take of this machine, unless it is trusted."""
     cache: Path = Path()
     """Folder for the environments of plain processes; the work folder if there is none."""
     say: Callable[[str], None] = lambda _text: None
@@ -85,6 +88,7 @@ def engine(work: Work, settings: Settings) -> IsolatedEngine:
         outer=settings.outer,
         outside=work.outside,
         locked=locked,
+        bounds=settings.limits,
         say=settings.say,
     )
 
