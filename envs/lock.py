@@ -2,7 +2,7 @@
 
     python envs/lock.py [--upgrade]
 
-Reads pyproject.toml and writes requirements/dev.txt (relance with the extras analysis, compare, test, dev)
+Reads pyproject.toml and writes requirements/dev.txt (relance with the extras analysis, compare, cwl, test, dev)
 and run.txt (relance alone). Reads envs/*.in and writes, for each NAME.in, NAME.txt (for pip, images and plain
 runs) and NAME.yaml (the same pins as a conda environment). All these pins are a subset of the development
 pins, so that tests run what users and images hold. Tools that tests compare with have environments of their
@@ -117,7 +117,8 @@ def lock(*, upgrade: bool) -> None:
         wanted, found = (".".join(map(str, version[:2])) for version in (PYTHON, sys.version_info))
         raise LockError(f"found Python {found}, expected {wanted}, as in the images; use python{wanted}")
     development = ROOT / "requirements" / "dev.txt"
-    extras = ["--extra", "analysis", "--extra", "compare", "--extra", "test", "--extra", "dev"]
+    names = ("analysis", "compare", "cwl", "test", "dev")
+    extras = [word for name in names for word in ("--extra", name)]
     pins = resolve(ROOT / "pyproject.toml", development, extras, upgrade=upgrade)
     write(development, requirements(pins, "pyproject.toml"))
     with tempfile.TemporaryDirectory() as folder:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from relance.conversion import reana, writing, yadage
+from relance.conversion import cwl, reana, writing, yadage
 from relance.conversion.model import Converted
 from relance.drafting import draft
 from relance.errors import ExitCode, InputError
 from relance.languages import parameters, recast_atlas, yamlfile
 from relance.languages import reana as reana_files
+from relance.languages.cwl import documents as cwl_files
 from relance.languages.model import Json
 
 
@@ -44,11 +45,17 @@ def convert(  # noqa: PLR0917 - click passes each by name
     example: str | None,
     quiet: bool,
 ) -> ExitCode:
-    """Compile a workflow to Snakemake, into a new folder: of yadage, a recast.yml, or a reana.yaml.
+    """Compile a workflow to Snakemake, into a new folder: of yadage, CWL, a recast.yml or reana.yaml.
 
     One rule for each step, with the step's own command and container; `relance run DIR` runs it. Its
     specification is drafted beside it, so that `relance capture DIR` works once it ran.
     """
+    if cwl_files.is_cwl(specification):
+        _refuse("a workflow of CWL", initdir=initdir, example=example)
+        base = toplevel or specification.parent
+        file = _within(specification, base)
+        _finish(cwl.converted(base, file, files, assignments, folder.resolve().name), folder, quiet=quiet)
+        return ExitCode.OK
     given = parameters.gathered(files, assignments)
     content = yamlfile.read(specification, specification).value
     if reana_files.is_analysis(content):
@@ -63,9 +70,7 @@ def convert(  # noqa: PLR0917 - click passes each by name
     else:
         _refuse("a workflow, which has no examples", example=example)
         made = _workflow(specification, toplevel, given, initdir, folder)
-    drafted = writing.write(made, folder)
-    if not quiet:
-        _tell(made, folder, drafted)
+    _finish(made, folder, quiet=quiet)
     return ExitCode.OK
 
 
@@ -77,7 +82,10 @@ def _workflow(
     return yadage.converted(source)
 
 
-def _tell(made: Converted, folder: Path, drafted: Path) -> None:
+def _finish(made: Converted, folder: Path, *, quiet: bool) -> None:
+    drafted = writing.write(made, folder)
+    if quiet:
+        return
     for note in made.notes:
         click.echo(f"note: {note}", err=True)
     left = len(draft.decisions(drafted.read_text("utf-8")))

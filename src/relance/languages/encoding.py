@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from types import ModuleType
+from typing import Any, TypeVar
 
 from relance.languages import model
 from relance.languages.model import Json, PlanError, Workflow
 
+_Kind = TypeVar("_Kind")
 _CLASS = "is"
-_CLASSES = {
-    name: kind for name, kind in inspect.getmembers(model, inspect.isclass) if dataclasses.is_dataclass(kind)
-}
 _PLAIN = {
+    ("Default", "value"),
     ("Literal", "value"),
     ("FromParameters", "outputs"),
     ("Interpolated", "publish"),
@@ -45,25 +46,35 @@ def decode(content: Json) -> Workflow:
     Raises:
         PlanError: it isn't one.
     """
+    return decoded(content, Workflow, model)
+
+
+def decoded(content: Json, kind: type[_Kind], classes: ModuleType) -> _Kind:
+    """Return what `encode` wrote of the classes in a module.
+
+    Raises:
+        PlanError: it isn't of that kind.
+    """
+    known = dict(inspect.getmembers(classes, dataclasses.is_dataclass))
     try:
-        workflow = _decoded(content)
+        value = _decoded(content, known)
     except (KeyError, TypeError) as error:
         raise PlanError(f"not a compiled workflow: {error}") from error
-    if not isinstance(workflow, Workflow):
+    if not isinstance(value, kind):
         raise PlanError("not a compiled workflow")
-    return workflow
+    return value
 
 
-def _decoded(content: Json) -> object:
+def _decoded(content: Json, known: dict[str, Any]) -> object:
     if isinstance(content, list):
-        return tuple(_decoded(item) for item in content)
+        return tuple(_decoded(item, known) for item in content)
     if not isinstance(content, dict):
         return content
     if _CLASS not in content:
-        return {key: _decoded(item) for key, item in content.items()}
+        return {key: _decoded(item, known) for key, item in content.items()}
     fields = {
-        key: item if (content[_CLASS], key) in _PLAIN else _decoded(item)
+        key: item if (content[_CLASS], key) in _PLAIN else _decoded(item, known)
         for key, item in content.items()
         if key != _CLASS
     }
-    return _CLASSES[content[_CLASS]](**fields)
+    return known[content[_CLASS]](**fields)

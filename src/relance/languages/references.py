@@ -1,4 +1,4 @@
-"""Documents that point into each other with `$ref`, walked as if they were one.
+"""Documents that point into each other (with `$ref`), walked as if they were one.
 
 A reference is looked up where its language says, first of all; the rest of the toplevel comes second.
 Nothing outside the toplevel is read, and nothing from the network.
@@ -6,7 +6,7 @@ Nothing outside the toplevel is read, and nothing from the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -24,6 +24,10 @@ class Sources:
     """The files of a specification."""
 
     toplevel: Path
+    key: str = "$ref"
+    """What a reference stands under."""
+    read: Callable[[Path, Path], Document] = yamlfile.read
+    """Reads a file; its second argument is its name in messages."""
     _documents: dict[Path, Document] = field(default_factory=dict)
     _followed: int = 0
 
@@ -100,7 +104,7 @@ class Sources:
     def _document(self, path: Path) -> Document:
         if path not in self._documents:
             shown = path.relative_to(self.toplevel.resolve())
-            self._documents[path] = yamlfile.read(path, shown)
+            self._documents[path] = self.read(path, shown)
         return self._documents[path]
 
 
@@ -141,8 +145,9 @@ class Part:
     def followed(self) -> Part:
         """Return this part, or what it refers to."""
         value = self.value
-        if isinstance(value, dict) and isinstance(value.get("$ref"), str):
-            return self.sources.follow(self, value["$ref"]).followed()
+        key = self.sources.key
+        if isinstance(value, dict) and isinstance(value.get(key), str):
+            return self.sources.follow(self, value[key]).followed()
         return self
 
     def get(self, key: str) -> Part | None:

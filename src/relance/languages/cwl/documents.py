@@ -1,0 +1,186 @@
+"""Documents of the language: read safely, checked against its schema, looked up where `run` names them."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from relance.document import Document
+from relance.errors import InputError
+from relance.languages.cwl import lines
+from relance.languages.references import Part, Sources
+
+if TYPE_CHECKING:
+    from schema_salad.fetcher import Fetcher
+
+VERSIONS = ("v1.0", "v1.1", "v1.2")
+_CLASSES = ("CommandLineTool", "Workflow", "ExpressionTool", "Operation")
+
+
+def is_cwl(path: Path) -> bool:
+    """Return whether a file is of this language, judged by a line that every such document has."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return re.search(r"""^\s*\{?\s*["']?cwlVersion["']?\s*:""", text, re.MULTILINE) is not None
+
+
+@dataclass(frozen=True)
+class Process:
+    """A tool or workflow where it stands."""
+
+    part: Part
+    version: str
+    name: str
+    """Its own identifier, if it has one: identifiers in it may begin with that."""
+
+
+def root(toplevel: Path, file: str, wanted: str = "") -> Process:
+    """Return what a file describes; of several, the one asked for or called `main`.
+
+    Raises:
+        InputError: it isn't there, lies outside of the toplevel, or isn't of this language.
+        MissingPartError: the library that checks it isn't installed.
+    """
+    sources = Sources(toplevel, "$import", functools.partial(_read, toplevel=toplevel))
+    return _process(replace(sources.root(file), main=False), wanted, None)
+
+
+def run(part: Part, within: Process) -> Process:
+    """Return what `run` names: a process in its place, in the same file, or in another.
+
+    Raises:
+        InputError: it isn't there, lies outside of the toplevel, or isn't of this language.
+    """
+    if isinstance(part.value, dict):
+        return _process(part, "", within.version)
+    file, _, fragment = part.text().partition("#")
+    target = part.sources.follow(part, file or Path(str(part.document.path)).name)
+    if not file:
+        target = replace(part, keys=(), above=(*part.above, (str(part.document.path), fragment)))
+        if (str(part.document.path), fragment) in part.above:
+            raise part.refusal("a workflow runs itself", found=f"#{fragment}", expected="an end")
+    return _process(target, fragment, None)
+
+
+def _process(part: Part, wanted: str, version: str | None) -> Process:
+    content = part.mapping()
+    written = content.get("cwlVersion", version)
+    if written not in VERSIONS:
+        raise part.refusal(
+            "the version of CWL can't be read", found=repr(written), expected=f"one of {', '.join(VERSIONS)}"
+        )
+    graph = part.get("$graph")
+    if graph is None:
+        name = content.get("id", "")
+        return Process(part, written, name if isinstance(name, str) else "")
+    found = {str(one.mapping().get("id", "")).lstrip("#"): one for one in graph.each()}
+    name = wanted or "main"
+    if name not in found:
+        known = ", ".join(sorted(found))
+        raise part.refusal(f"there is no process '{name}'", found=known or "none", expected=f"#{name}")
+    return Process(found[name], written, name)
+
+
+def _read(path: Path, shown: Path, *, toplevel: Path) -> Document:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{shown} can't be read",
+            expected="a text file in UTF-8",
+            found=getattr(error, "strerror", None) or "other bytes",
+            next_step="check the name, the permissions and the content",
+        ) from error
+    found, parsed = lines.parse(text, shown)
+    if isinstance(found.value, dict) and found.value.get("cwlVersion") in VERSIONS:
+        _check(parsed, path, shown, toplevel)
+    return found
+
+
+def _check(parsed: Any, path: Path, shown: Path, toplevel: Path) -> None:
+    """Refuse a document that the language's own schema doesn't allow."""
+    try:
+        from cwl_utils import parser  # noqa: PLC0415 - a part of its own; only those who need it have it
+        from schema_salad.exceptions import SchemaSaladException  # noqa: PLC0415
+    except ImportError as error:
+        raise lines.missing() from error
+    uri = path.as_uri()
+    options = parser.LoadingOptions(
+        fetcher=_fetcher(toplevel), fileuri=uri, baseuri=path.parent.as_uri(), no_link_check=True
+    )
+    logging.getLogger("salad").setLevel(logging.ERROR)
+    try:
+        parser.load_document_by_yaml(parsed, uri, options, load_all=True)
+    except (SchemaSaladException, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise _invalid(shown, uri, error) from error
+
+
+def _invalid(shown: Path, uri: str, error: Exception) -> InputError:
+    leaves: list[Any] = getattr(error, "leaves", list)() or [error]
+    last = leaves[-1]
+    line = (getattr(last, "start", None) or (1,))[0]
+    said = getattr(last, "message", "") or str(last) or type(last).__name__
+    found = " ".join(said.replace(f"{uri}#", "").replace(uri, str(shown)).split())
+    return InputError(
+        f"{shown}:{line}: not CWL",
+        expected="what the language's schema allows",
+        found=found if len(found) < 300 else f"{found[:297]}...",
+        next_step="correct this line",
+    )
+
+
+def _fetcher(toplevel: Path) -> Fetcher:
+    """Return what reads further files for the library: those in the toplevel, nothing from the network."""
+    from schema_salad.exceptions import ValidationException  # noqa: PLC0415
+    from schema_salad.fetcher import Fetcher  # noqa: PLC0415
+
+    class Within(Fetcher):
+        def fetch_text(self, url: str, content_types: list[str] | None = None) -> str:  # noqa: ARG002
+            path = _path(url)
+            if path is None:
+                raise ValidationException(f"{url} isn't a file in {toplevel}")
+            return path.read_text("utf-8")
+
+        def check_exists(self, url: str) -> bool:
+            return _path(url) is not None
+
+        def urljoin(self, base_url: str, url: str) -> str:
+            from urllib.parse import urljoin  # noqa: PLC0415
+
+            return urljoin(base_url, url)
+
+    def _path(url: str) -> Path | None:
+        split = urlsplit(url)
+        path = Path(unquote(split.path)).resolve()
+        inside = split.scheme == "file" and path.is_relative_to(toplevel.resolve())
+        return path if inside and path.is_file() else None
+
+    return Within()
+
+
+def listed(part: Part | None, key: str) -> Iterator[tuple[str, Part]]:
+    """Give the named items of a list, or of a mapping from names to items.
+
+    Raises:
+        InputError: an item has no name.
+    """
+    if part is None:
+        return
+    if isinstance(part.value, list):
+        for one in part.each():
+            yield local(one.need(key, "an item").text()), one
+    else:
+        yield from part.items()
+
+
+def local(identifier: str) -> str:
+    """Return the last part of an identifier, as `#main/step/output` has it."""
+    return identifier.rpartition("#")[2].rpartition("/")[2]
