@@ -2,13 +2,13 @@
 
     python envs/lock.py [--upgrade]
 
-Reads pyproject.toml and writes requirements/dev.txt (relance with the extras analysis, compare, cwl,
-test, dev) and run.txt (relance alone). Reads envs/*.in and writes, for each NAME.in, NAME.txt (for pip, images and
-plain runs) and NAME.yaml (the same pins as a conda environment). All these pins are a subset of the development
-pins, so that tests run what users and images hold. Tools that tests compare with have environments of their
-own: tests/machine/*.in to .txt. Resolved for the Python that runs this, which must be the images' own; the
-hashes are those of every file of a release, so the locks serve other versions of Python and other processors
-too. Without --upgrade, present pins are kept where they still fit.
+Reads pyproject.toml and writes requirements/dev.txt (relance with the extras analysis, compare, cwl, test,
+dev) and run.txt (relance alone). Reads envs/*.in and writes, for each NAME.in, NAME.txt (for pip, images and
+plain runs) and NAME.yaml (the same pins as a conda environment). All these pins are a subset of the
+development pins, so that tests run what users and images hold. Tools that tests compare with have
+environments of their own: tests/machine/*.in to .txt. Resolved for the Python that runs this, which must be
+the images' own; the hashes are those of every file of a release, so the locks serve other versions of Python
+and other processors too. Without --upgrade, present pins are kept where they still fit.
 
 Only the index in force is asked: wheels lying on this machine, and constraints set on it, would not be there
 elsewhere.
