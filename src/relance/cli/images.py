@@ -18,7 +18,7 @@ from relance.cli.importing import import_
 from relance.errors import MissingPartError
 from relance.store import base as bases
 from relance.store import build as building
-from relance.store import builders, loading, squashfs
+from relance.store import builders, loading, runtime_images
 from relance.store import images as known_images
 from relance.store.build import PipSettings, Plan
 from relance.store.images import LocalImage, PublishedImage
@@ -208,7 +208,7 @@ def lock(
         say(f"pulling {reference}")
         access = registries.access(os.environ, reference.host, ca_file)
         image = remote.pull(store.layout, reference, bases.architecture(), access).image
-        runtime = squashfs.build(store.layout, image, store.runtime)
+        runtime = runtime_images.make(store, image)
         pinned[name] = PublishedImage(
             str(reference), reference.pin, image.config.digest, runtime.digest, runtime.size
         )

@@ -11,7 +11,7 @@ import click
 from relance.cli import places, registries, signals
 from relance.cli.progress import counting
 from relance.store import base as bases
-from relance.store import squashfs
+from relance.store import runtime_images
 from relance.store.docker import Docker
 from relance.store.importing import entry, mapping
 from relance.store.importing.entry import Engine, Entered
@@ -76,7 +76,7 @@ def import_(  # noqa: PLR0917 - click passes each by name
             lambda moved: show(moved.size, moved.of_size),
         )
         named = entry.name(store.layout, entered.image, chosen)
-        made = squashfs.build(store.layout, entered.image, store.runtime) if runtime else None
+        made = runtime_images.make(store, entered.image) if runtime else None
     if as_json:
         click.echo(json.dumps(_row(entered, named, made), indent=2))
     elif not quiet:

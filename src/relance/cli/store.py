@@ -66,6 +66,8 @@ def check(repair: bool, chosen_store: Path | None, as_json: bool, quiet: bool) -
 def gc(days: float | None, dry_run: bool, chosen_store: Path | None, as_json: bool, quiet: bool) -> ExitCode:
     """Remove what no name, no report about something named and no step's result needs any more.
 
+    Runtime images go with the images that they were made of.
+
     It waits for commands that write to the store, and they for it. What is younger than an hour stays.
     """
     with signals.raising():
@@ -80,6 +82,13 @@ def gc(days: float | None, dry_run: bool, chosen_store: Path | None, as_json: bo
     elif not quiet:
         verb = "would be removed" if dry_run else "removed"
         click.echo(f"{verb}: {_bytes(done.bytes)} in {done.blobs} blobs and {done.leftovers} leftover files")
+        if done.runtime_images:
+            click.echo(f"{verb}: {done.runtime_images} runtime images of images that are gone")
+        if done.unknown_images:
+            click.echo(
+                f"{done.unknown_images} runtime images stay, since nobody knows what they were made of; "
+                "those that no analysis names can be removed by hand"
+            )
         if done.steps or done.referrers:
             click.echo(f"{verb}: results of {done.steps} steps, {done.referrers} reports on what is gone")
         if done.young:

@@ -12,8 +12,7 @@ from relance.capsule.images import short
 from relance.capsule.model import Capsule, CapsuleImage
 from relance.errors import RelanceError
 from relance.model import UNKNOWN, Digest, ImageRecord, ImageRef, RuntimeKind
-from relance.store import images, squashfs
-from relance.store.atomic import write_text
+from relance.store import images, runtime_images
 from relance.store.hashing import Hasher
 from relance.store.images import LocalImage
 from relance.store.layout import MANIFEST_TYPE, Descriptor
@@ -55,19 +54,15 @@ class Images:
 
     def _file(self, image: CapsuleImage) -> Path:
         """Return the runtime image, from the store or made of the layers."""
-        noted = self.store.runtime.parent / "made" / image.config.removeprefix("sha256:")
         # What the capsule says its runtime image is may be another image of the store: only what was made of
         # these layers here counts.
-        known = _read(noted)
+        known = runtime_images.made_of(self.store, image.config)
         if known is not None:
-            path = self.store.runtime / f"{known.removeprefix('sha256:')}.sqsh"
+            path = runtime_images.path(self.store, known)
             if path.is_file() and self._digest(path) == known:
                 return path
         self.say(f"making the runtime image {short(image)} (once)")
-        made = squashfs.build(self.store.layout, self._image(image), self.store.runtime)
-        noted.parent.mkdir(parents=True, exist_ok=True)
-        write_text(noted, f"{made.digest}\n")
-        return made.path
+        return runtime_images.make(self.store, self._image(image)).path
 
     def _digest(self, path: Path) -> Digest:
         """Return the digest of a runtime image; the store remembers it for as long as nobody writes there."""
@@ -129,10 +124,3 @@ def records(ready: tuple[ImageRef, ...], kind: RuntimeKind) -> dict[str, ImageRe
             else:
                 found[written] = ImageRecord(written, UNKNOWN, image.config, runtime, "run")
     return found
-
-
-def _read(path: Path) -> Digest | None:
-    try:
-        return digest.parse(path.read_text(encoding="utf-8").strip())
-    except (OSError, RelanceError):
-        return None

@@ -10,7 +10,7 @@ from pathlib import Path
 from relance import digest
 from relance.errors import InputError
 from relance.model import Digest
-from relance.store import images, normalise, squashfs
+from relance.store import images, normalise, runtime_images, squashfs
 from relance.store.atomic import write_bytes, write_text
 from relance.store.builder import Builder, Context
 from relance.store.configuration import Settings
@@ -132,7 +132,7 @@ def build(  # noqa: PLR0917 - each is another collaborator
             settings = _settings(base, todo.recipe)
             image = normalise.assemble(layout, base, stream, settings, architecture=base.architecture)
         say("making the runtime image")
-        runtime = squashfs.build(layout, image, store.runtime)
+        runtime = runtime_images.make(store, image)
         layout.name(f"{todo.name}/{image.config.digest.removeprefix('sha256:')[:12]}", image.manifest)
     reference = f"localhost/relance/{todo.name}:{image.config.digest.removeprefix('sha256:')[:12]}"
     builder.load(layout, image, reference)

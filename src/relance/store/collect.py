@@ -12,7 +12,7 @@ from pathlib import Path
 
 from relance.errors import InputError
 from relance.model import Digest
-from relance.store import reach
+from relance.store import reach, runtime_images
 from relance.store.reach import Kind, Root
 from relance.store.store import Store
 
@@ -34,6 +34,10 @@ class Collected:
     """Files of writers that were killed."""
     young: int
     """Blobs that nothing keeps, but too young to be removed."""
+    runtime_images: int = 0
+    """Runtime images of images that are gone."""
+    unknown_images: int = 0
+    """Runtime images that stay, since nobody knows what they were made of."""
 
 
 def collect(
@@ -46,6 +50,8 @@ def collect(
     waiting: Callable[[], None] = lambda: None,
 ) -> Collected:
     """Remove blobs that are reached from no name, no report about something kept, and no step's entry.
+
+    Runtime images go with the images that they were made of.
 
     It waits until nobody writes (`Store.writing`), and keeps writers waiting until it is done; `waiting` is
     called if it has to. A dry run does neither. It may be stopped at any moment.
@@ -65,11 +71,16 @@ def collect(
         kept |= _blobs(reach.unlisted_referrers(store, [*roots, *steps], rubbish))
         listed = {entry.digest for entry in layout.index()}
         gone = frozenset(listed - kept)
-        blobs = young = size = 0
+        # A step's entry tells the image that it ran in, which it doesn't need any more.
+        runtime = runtime_images.unneeded(store, _blobs(roots))
+        files = [path for path in runtime.images if _age(path, now()) >= grace]
+        size = sum(path.stat().st_size for path in files)
+        if not dry_run:
+            _remove_files((*files, *(runtime.notes if len(files) == len(runtime.images) else ())))
+        blobs = young = 0
         if not dry_run:
             # First what names, then what is named: stopped in between, nothing names what is gone.
-            for path in old:
-                path.unlink(missing_ok=True)
+            _remove_files(old)
             _drop_marks(store)
             if gone:
                 layout.detach(gone)
@@ -95,7 +106,17 @@ def collect(
                 _remove_folder(path)
             else:
                 path.unlink(missing_ok=True)
-        return Collected(blobs, size, len(old), len(gone), len(leftovers), young)
+        return Collected(blobs, size, len(old), len(gone), len(leftovers), young, len(files), runtime.unknown)
+
+
+def _remove_files(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _age(path: Path, now: float) -> float:
+    status = path.stat()
+    return now - max(status.st_mtime, status.st_ctime)
 
 
 def _kept(roots: Iterable[Root]) -> set[Digest]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from relance import digest
 from relance.errors import InputError
 from relance.model import Digest, Stored
-from relance.store import collect, content, fsck, usage
+from relance.store import collect, content, fsck, runtime_images, usage
 from relance.store.layout import INDEX_TYPE, MANIFEST_TYPE, Descriptor, Layout
 from relance.store.store import Store
 
@@ -144,6 +144,34 @@ def test_a_dry_run_removes_nothing_and_counts_the_same(store):
     assert sorted(store.folder.rglob("*")) == before
     assert collected(store, steps_older_than=100.0) == expected
     assert (expected.blobs, expected.steps, expected.referrers) == (3, 1, 1)
+
+
+def runtime_image(store: Store, data: bytes, config: Digest | None) -> Path:
+    store.runtime.mkdir(parents=True, exist_ok=True)
+    file = runtime_images.path(store, digest.of_bytes(data))
+    file.write_bytes(data)
+    if config is not None:
+        note = store.runtime.parent / "made" / config[7:]
+        note.parent.mkdir(exist_ok=True)
+        note.write_text(f"{digest.of_bytes(data)}\n")
+    return file
+
+
+def test_runtime_images_go_with_what_they_were_made_of(store):
+    layout = store.layout
+    layout.name("image/a", manifest(layout, []))
+    config = digest.of_bytes(b"{}")
+    needed, unknown = runtime_image(store, b"needed", config), runtime_image(store, b"unknown", None)
+    gone = runtime_image(store, b"gone", digest.of_bytes(b"its image was forgotten"))
+    shared = runtime_image(store, b"needed", digest.of_bytes(b"another that gave the same"))
+    young = collect.collect(store)
+    assert (young.runtime_images, gone.exists()) == (0, True)
+    expected = collected(store, dry_run=True)
+    assert (expected.runtime_images, expected.unknown_images, gone.exists()) == (1, 1, True)
+    assert collected(store) == expected
+    assert [path.exists() for path in (needed, unknown, gone, shared)] == [True, True, False, True]
+    assert runtime_images.made_of(store, config) == digest.of_bytes(b"needed")
+    assert collected(store).runtime_images == 0
 
 
 def test_old_steps_are_dropped_with_what_only_they_need_when_asked_for(store):
