@@ -48,7 +48,8 @@ def write(analysis: Converted, folder: Path) -> Path:
             path = made / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
-        reading.load(made / specification)
+        if not own:
+            reading.load(made / specification)
         if folder.exists():
             folder.rmdir()
         made.replace(folder)

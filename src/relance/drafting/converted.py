@@ -104,7 +104,8 @@ def _lines(known: Known) -> Iterator[str]:
     yield ""
     yield "identity:"
     yield f"  name: {scalar(slug(known.name))}"
-    yield f"  title: {scalar(_line(known.title or known.name))}  {MARK} the title that a paper would have"
+    title = _line(known.title or "") or _line(known.name) or slug(known.name)
+    yield f"  title: {scalar(title)}  {MARK} the title that a paper would have"
     yield f'  version: "1"  {MARK} your own count'
     yield "  authors:"
     author = _line(known.author or "")
@@ -230,7 +231,7 @@ def _outside(known: Known) -> Iterator[str]:
     for need in known.needs:
         rules = f", rules: [{', '.join(map(scalar, need.rules))}]" if need.rules else ""
         reason = scalar(_line(f"named in {known.written_in}"))
-        name = scalar(_line(need.name))
+        name = scalar(_line(need.name) or need.kind)
         yield f"  - {{kind: {need.kind}, name: {name}, reason: {reason}{rules}}}  {MARK} what for"
 
 
@@ -254,9 +255,8 @@ def _why_not(one: GivenValue) -> str:
 
 
 def _fits(path: str) -> bool:
-    return (
-        not re.search(r"[\x00-\x1f{}\\*]", path) and not path.startswith("/") and ".." not in path.split("/")
-    )
+    """Return whether a specification can name a product by its path."""
+    return bool(path) and not re.search(r"[\x00-\x1f{}\\*]|^/|(^|/)\.\.(/|$)", path)
 
 
 def _line(said: str) -> str:
@@ -265,5 +265,5 @@ def _line(said: str) -> str:
 
 
 def _rules(names: Iterable[str]) -> str:
-    found = tuple(names)
+    found = tuple(map(_line, names))
     return f"rule{'s' if len(found) > 1 else ''} {', '.join(found)}"
