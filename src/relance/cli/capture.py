@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from relance.capsule import archive
-from relance.capture import capturing
+from relance.capture import bringing, capturing
 from relance.capture.capturing import Captured, Effects, Plan, Request
 from relance.capture.images import Imported
 from relance.cli import places, record, registries, signals
@@ -23,7 +23,8 @@ from relance.specification import reading
 from relance.store import base as bases
 from relance.store.docker import Docker
 from relance.store.importing import entry, mapping
-from relance.store.importing.mapping import ImageMapping
+from relance.store.importing.entry import Entered
+from relance.store.importing.mapping import ImageMapping, Mapped
 from relance.store.importing.source import Kind
 from relance.store.podman import Podman
 from relance.store.registry.reference import Reference
@@ -97,9 +98,10 @@ def capture(  # noqa: PLR0917 - click passes each by name
         _tell_plan(analysis, capturing.plan(request), as_json=as_json)
         return ExitCode.OK
     store = Store(places.store(os.environ, chosen_store))
+    runtime = str(files.read(request.record)["run"]["runtime"])
     with signals.raising(), counting("capturing", quiet=quiet) as progress:
         effects = Effects(
-            bring=lambda written: _bring(store, written, analysis, mapping_file),
+            bring=lambda written: _bring(store, written, analysis, runtime, mapping_file),
             cache=analysis / ".snakemake" / "relance" / "digests.json",
             progress=progress,
         )
@@ -150,15 +152,18 @@ def _only_specification(analysis: Path) -> Path:
     )
 
 
-def _bring(store: Store, written: str, analysis: Path, mapping_file: Path | None) -> Imported:
-    """Take the image that a rule names into the store, from where it or a mapping says."""
+def _bring(store: Store, written: str, analysis: Path, runtime: str, mapping_file: Path | None) -> Imported:
+    """Take the image that a rule names into the store; see `capture.bringing`."""
     rules = ImageMapping() if mapping_file is None else mapping.read(mapping_file)
     place = entry.find(written, rules, analysis)
     host = Reference.parse(place.source.name).host if place.source.kind is Kind.REGISTRY else ""
     engines: dict[Kind, entry.Engine] = {Kind.DOCKER: Docker(), Kind.PODMAN: Podman()}
     access = registries.access(os.environ, host, None)
-    entered = entry.enter(store.layout, place, bases.architecture(), access, engines)
-    return Imported(entered.image, None, entered.stands_for)
+
+    def enter(chosen: Mapped) -> Entered:
+        return entry.enter(store.layout, chosen, bases.architecture(), access, engines)
+
+    return bringing.bring(store.layout, place, analysis, runtime, enter)
 
 
 def _tell_plan(analysis: Path, plan: Plan, *, as_json: bool) -> None:
