@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from relance.checks.files import Files
 from relance.checks.finding import Finding, Place, Target, ordered
 from relance.checks.images import Named, Users
 from relance.checks.jobs import Jobs
-from relance.checks.reana_file import ReanaFile
+from relance.checks.reana_file import ReanaFile, SerialStep
 from relance.checks.refusals import refused
 from relance.checks.report import Report
 from relance.checks.snakefile import Snakefile
@@ -50,8 +50,6 @@ Raises:
 @dataclass
 class _Gathered:
     findings: list[Finding] = field(default_factory=list)
-    images: list[Named] = field(default_factory=list)
-    commands: list[Command] = field(default_factory=list)
     looked_at: list[str] = field(default_factory=list)
 
 
@@ -93,11 +91,10 @@ class _Checker:
             self._check_entry(subject.entry)
         if subject.yadage is not None:
             self._check_yadage(subject.toplevel or self._root, subject.yadage, ())
+        if subject.serial is not None:
+            self._check_serial(subject.serial)
         if subject.cwl is not None:
             self._not_looked_at(Place(subject.cwl), "CWL")
-        found.findings += images.check(found.images, self._root, self._target, self._user_of)
-        for command in found.commands:
-            found.findings += commands.check(command, self._files, self._target)
         found.findings += self._secrets()
         found.findings += silencing.unknown(self._files, found.looked_at)
         known = self._specification.check.ignore if self._specification is not None else {}
@@ -135,13 +132,33 @@ class _Checker:
             return
         self._reana = found
         self._all.findings += reana_rules.check(found)
-        self._all.findings += reana_rules.check_serial(found)
-        self._all.images += reana_rules.images(found)
-        self._all.commands += reana_rules.commands(found)
-        if found.language == "yadage" and found.workflow:
+        self._take_steps(found.steps, found)
+        if found.language == "serial" and found.workflow and (self._root / found.workflow).is_file():
+            self._check_serial(os.path.normpath(found.workflow))
+        elif found.language == "yadage" and found.workflow:
             self._check_reana_yadage(found, os.path.normpath(found.workflow))
         elif found.language == "cwl" and found.workflow:
             self._not_looked_at(found.place("workflow", "file"), "CWL")
+
+    def _check_serial(self, file: str) -> None:
+        self._all.looked_at.append(file)
+        try:
+            document = yamlfile.read(self._root / file, Path(file))
+        except InputError as error:
+            self._all.findings += refused(error, file)
+            return
+        self._take_steps(reana_file.steps(document, file), self._reana)
+
+    def _take_steps(self, steps: tuple[SerialStep, ...], found: ReanaFile | None) -> None:
+        if steps:
+            self._all.findings += reana_rules.check_serial(steps, found)
+            self._take(reana_rules.images(steps), reana_rules.commands(steps), self._target)
+
+    def _take(self, named: Iterable[Named], texts: Iterable[Command], target: Target | None) -> None:
+        """Check images and commands, in whichever language they are written."""
+        self._all.findings += images.check(named, self._root, target, self._user_of)
+        for command in texts:
+            self._all.findings += commands.check(command, self._files, target)
 
     def _check_reana_yadage(self, found: ReanaFile, workflow: str) -> None:
         named = found.part("inputs", "options", "toplevel")
@@ -193,23 +210,25 @@ class _Checker:
     def _check_yadage(self, toplevel: Path, file: str, given: tuple[Given, ...]) -> None:
         checked = workflow_check.check(self._root, toplevel.resolve(), file, given, self._files)
         self._all.findings += checked.findings
-        self._all.images += checked.images
-        self._all.commands += checked.commands
+        self._take(checked.images, checked.commands, self._target)
         self._all.looked_at += checked.looked_at
 
     def _check_snakefile(self, file: str) -> None:
         found = snakefile.read(self._root, file)
         self._all.looked_at += found.files
         self._all.findings += [*found.wrong, *found.unseen]
-        self._all.commands += snakefile_rules.commands(found)
-        if self._target is Target.REANA:
+        # What reana.yaml runs may be something else, with this Snakefile for other places.
+        own = self._reana is None or self._reana.language == "snakemake"
+        target = self._target if own else None
+        if target is Target.REANA:
             folders = self._reana.sent if self._reana is not None else ()
             self._all.findings += snakefile_rules.check(found, self._files, folders)
         jobs = None
         if not any(one.code == "RL001" for one in found.wrong):
             jobs = self._jobs(file, found)
         named = list(snakefile_rules.images(found))
-        self._all.images += _with_images(named, jobs, found) if jobs is not None else named
+        used = _with_images(named, jobs, found) if jobs is not None else named
+        self._take(used, snakefile_rules.commands(found), target)
         if jobs is not None:
             self._all.findings += inputs.check_jobs(jobs, found)
         elsewhere = list(inputs.check(found, self._root))

@@ -86,7 +86,7 @@ def _one(one: Named, root: Path, target: Target | None, own: frozenset[str]) -> 
                 next_step="push it to a registry",
             )
         return
-    if one.language is Language.SNAKEMAKE and scheme is None:
+    if one.language is Language.SNAKEMAKE and scheme is None and not (root / plain).exists():
         yield Finding(
             "RL205",
             one.place,

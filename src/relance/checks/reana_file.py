@@ -118,27 +118,9 @@ class ReanaFile:
     @cached_property
     def steps(self) -> tuple[SerialStep, ...]:
         """The steps of a serial workflow that is written in it."""
-        listed = self.part("workflow", "specification", "steps")
-        if self.language != "serial" or not isinstance(listed, list):
+        if self.language != "serial":
             return ()
-        return tuple(self._step(index, step) for index, step in enumerate(listed) if isinstance(step, dict))
-
-    def _step(self, index: int, step: Mapping[str, Any]) -> SerialStep:
-        keys = ("workflow", "specification", "steps", index)
-        commands = step.get("commands")
-        return SerialStep(
-            name=str(step.get("name", index)),
-            image=str(step.get("environment") or ""),
-            commands=tuple(
-                (command, self.place(*keys, "commands", number))
-                for number, command in enumerate(commands if isinstance(commands, list) else ())
-                if isinstance(command, str)
-            ),
-            place=self.place(*keys),
-            image_place=self.place(*keys, "environment"),
-            content=step,
-            place_of={str(key): self.place(*keys, str(key)) for key in step},
-        )
+        return steps(self.document, self.file, "workflow", "specification")
 
 
 def read(root: Path, file: str) -> ReanaFile:
@@ -148,6 +130,40 @@ def read(root: Path, file: str) -> ReanaFile:
         InputError: it isn't YAML.
     """
     return ReanaFile(root, file, yamlfile.read(root / file, Path(file)))
+
+
+def steps(document: Document, file: str, *keys: str) -> tuple[SerialStep, ...]:
+    """Return the steps of a serial workflow that stands in a document under keys."""
+    level: Any = document.value
+    for key in (*keys, "steps"):
+        level = level.get(key) if isinstance(level, dict) else None
+    if not isinstance(level, list):
+        return ()
+
+    def place(*further: str | int) -> Place:
+        return Place(file, line(document, *keys, "steps", *further))
+
+    found = []
+    for index, step in enumerate(level):
+        if not isinstance(step, dict):
+            continue
+        commands = step.get("commands")
+        found.append(
+            SerialStep(
+                name=str(step.get("name", index)),
+                image=str(step.get("environment") or ""),
+                commands=tuple(
+                    (command, place(index, "commands", number))
+                    for number, command in enumerate(commands if isinstance(commands, list) else ())
+                    if isinstance(command, str)
+                ),
+                place=place(index),
+                image_place=place(index, "environment"),
+                content=step,
+                place_of={str(key): place(index, str(key)) for key in step},
+            )
+        )
+    return tuple(found)
 
 
 def line(document: Document, *keys: str | int) -> int:

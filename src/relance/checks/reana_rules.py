@@ -31,7 +31,8 @@ _STEP = (
     *("name", "environment", "commands", "compute_backend", "kerberos", "voms_proxy", "rucio"),
     *("unpacked_img", "kubernetes_uid", "kubernetes_job_timeout", "kubernetes_memory_limit"),
     *("kubernetes_memory_request", "kubernetes_cpu_limit", "kubernetes_cpu_request", "kubernetes_queue"),
-    *("htcondor_max_runtime", "htcondor_accounting_group", "slurm_partition", "slurm_time"),
+    *("htcondor_request_cpus", "htcondor_request_memory", "htcondor_request_disk", "htcondor_requirements"),
+    *("unpacked_image", "htcondor_max_runtime", "htcondor_accounting_group", "slurm_partition", "slurm_time"),
     *("c4p_cpu_cores", "c4p_memory_limit", "c4p_additional_requirements", "inputs", "params", "outputs"),
 )
 _OPTIONS = {
@@ -60,20 +61,26 @@ def check(found: ReanaFile) -> Iterator[Finding]:
     yield from _options(found)
 
 
-def check_serial(found: ReanaFile) -> Iterator[Finding]:
-    """Give what is wrong with the steps of a serial workflow, and with their parameters."""
-    if not found.steps:
-        return
-    known = found.mapping("inputs", "parameters")
+def check_serial(steps: Iterable[SerialStep], found: ReanaFile | None) -> Iterator[Finding]:
+    """Give what is wrong with the steps of a serial workflow, and with the parameters that `found` gives."""
     asked: set[str] = set()
-    for step in found.steps:
+    known = found.mapping("inputs", "parameters") if found is not None else {}
+    for step in steps:
+        for key in step.content:
+            if key not in _STEP:
+                yield _unknown(key, _STEP, step.place_of[key])
+        backend = step.content.get("compute_backend")
+        if backend is not None and backend not in _BACKENDS:
+            subject = f"step '{step.name}', compute_backend"
+            yield _value(step.place_of["compute_backend"], subject, _BACKENDS, str(backend))
+        yield from _needed(step)
         for command, place in step.commands:
             names = {match["braced"] or match["plain"] for match in _PARAMETER.finditer(command)}
             asked |= names
             own = {match["name"] for match in (*_SET.finditer(command), *_READ.finditer(command))}
             braced = {match["braced"] for match in _PARAMETER.finditer(command) if match["braced"]}
             for name in sorted(braced - own - known.keys()):
-                if not name.isupper() and not name.startswith("_"):
+                if found is not None and not name.isupper() and not name.startswith("_"):
                     yield Finding(
                         "RL112",
                         place,
@@ -83,7 +90,7 @@ def check_serial(found: ReanaFile) -> Iterator[Finding]:
                         next_step=_nearest(name, known) or "add it to 'inputs: parameters:'",
                     )
     for name in known:
-        if name not in asked:
+        if found is not None and name not in asked:
             yield Finding(
                 "RL106",
                 found.place("inputs", "parameters", name),
@@ -94,9 +101,9 @@ def check_serial(found: ReanaFile) -> Iterator[Finding]:
             )
 
 
-def images(found: ReanaFile) -> Iterator[Named]:
+def images(steps: Iterable[SerialStep]) -> Iterator[Named]:
     """Give the images of a serial workflow's steps."""
-    for step in found.steps:
+    for step in steps:
         uid = str(step.content.get("kubernetes_uid"))
         user = int(uid) if uid.isdigit() else None
         if not step.content.get("unpacked_img"):
@@ -158,10 +165,6 @@ def _keys(found: ReanaFile) -> Iterator[Finding]:
         for key in found.mapping(*keys):
             if key not in known:
                 yield _unknown(key, known, found.place(*keys, key))
-    for step in found.steps:
-        for key in step.content:
-            if key not in _STEP:
-                yield _unknown(key, _STEP, step.place_of[key])
 
 
 def _unknown(key: str, known: Iterable[str], place: Place) -> Finding:
@@ -188,12 +191,6 @@ def _values(found: ReanaFile) -> Iterator[Finding]:
             found="neither",
             next_step="add 'file: …'",
         )
-    for step in found.steps:
-        backend = step.content.get("compute_backend")
-        if backend is not None and backend not in _BACKENDS:
-            subject = f"step '{step.name}', compute_backend"
-            yield _value(step.place_of["compute_backend"], subject, _BACKENDS, str(backend))
-        yield from _needed(step)
 
 
 def _needed(step: SerialStep) -> Iterator[Finding]:
@@ -330,9 +327,9 @@ def _options(found: ReanaFile) -> Iterator[Finding]:
             )
 
 
-def commands(found: ReanaFile) -> Iterator[Command]:
+def commands(steps: Iterable[SerialStep]) -> Iterator[Command]:
     """Give the commands of a serial workflow."""
-    for step in found.steps:
+    for step in steps:
         for command, place in step.commands:
             yield Command(command, place, f"step '{step.name}'")
 

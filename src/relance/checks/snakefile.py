@@ -228,7 +228,10 @@ class _File:
                 self._unseen(place, "an included file", value.text.replace(UNKNOWN, "…"))
                 continue
             path = _joined(self.folder, value.text)
-            if path is None or not self.reader.included(path):
+            if path is None:
+                self._unseen(place, "an included file", f"{value.text!r}, outside of what is checked")
+                continue
+            if not self.reader.included(path):
                 self.found.whole = False
                 self.found.wrong.append(
                     Finding(

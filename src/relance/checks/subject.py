@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from relance.document import Document
 from relance.errors import InputError
 from relance.languages import recast_atlas, yamlfile
 
@@ -27,6 +26,8 @@ class Subject:
     """A recast.yml."""
     yadage: str | None = None
     cwl: str | None = None
+    serial: str | None = None
+    """The steps of a serial workflow, in a file of their own."""
     toplevel: Path | None = None
     """Where references of a yadage workflow start, if somebody says it."""
 
@@ -62,6 +63,13 @@ def _folder(root: Path, toplevel: Path | None) -> Subject:
     def first(names: tuple[str, ...]) -> str | None:
         return next((name for name in names if (root / name).is_file()), None)
 
+    if toplevel is not None and not toplevel.resolve().is_relative_to(root):
+        raise InputError(
+            f"{toplevel} isn't in the analysis",
+            expected=f"a folder in {root}",
+            found="another place",
+            next_step="name the workflow's file as PATH",
+        )
     reana, entry = first(_REANA), first(_ENTRIES)
     workflow = first(_WORKFLOWS) if entry is None else None
     found = Subject(
@@ -69,7 +77,7 @@ def _folder(root: Path, toplevel: Path | None) -> Subject:
         snakefile=first(SNAKEFILES),
         reana=reana,
         entry=entry,
-        yadage=workflow if workflow and _kind(_document(root, workflow)) == "yadage" else None,
+        yadage=workflow if workflow and _kind(root, workflow) == "yadage" else None,
         toplevel=toplevel,
     )
     if not any((found.snakefile, reana, entry, found.yadage)):
@@ -86,7 +94,7 @@ def _file(root: Path, path: Path, toplevel: Path | None) -> Subject:
     name = str(path.relative_to(root))
     if path.suffix not in _YAML:
         return Subject(root, snakefile=name)
-    match _kind(_document(root, name)):
+    match _kind(root, name):
         case "yadage":
             return Subject(root, yadage=name, toplevel=toplevel)
         case "entry":
@@ -95,6 +103,8 @@ def _file(root: Path, path: Path, toplevel: Path | None) -> Subject:
             return Subject(root, reana=name, toplevel=toplevel)
         case "cwl":
             return Subject(root, cwl=name)
+        case "serial":
+            return Subject(root, serial=name)
     raise InputError(
         f"{path.name} can't be checked",
         expected="a Snakefile, a yadage workflow ('stages:'), recast.yml ('spec:'), reana.yaml or CWL",
@@ -109,18 +119,20 @@ def _around(file: Path) -> Path:
     return file.parent.parent if above else file.parent
 
 
-def _document(root: Path, name: str) -> Document:
-    return yamlfile.read(root / name, Path(name))
-
-
-def _kind(document: Document) -> str | None:
-    value = document.value
+def _kind(root: Path, name: str) -> str | None:
+    """Return what a file in YAML is; by its name if it isn't YAML, so that this is told as a finding."""
+    try:
+        value = yamlfile.read(root / name, Path(name)).value
+    except InputError:
+        last = Path(name).name
+        return "reana" if "reana" in last else "entry" if "recast" in last else "yadage"
     if not isinstance(value, dict):
         return None
-    if "stages" in value:
-        return "yadage"
-    if "cwlVersion" in value:
-        return "cwl"
-    if recast_atlas.is_entry(value):
-        return "entry"
-    return "reana" if isinstance(value.get("workflow"), dict) else None
+    signs = {
+        "yadage": "stages" in value,
+        "cwl": "cwlVersion" in value,
+        "entry": recast_atlas.is_entry(value),
+        "serial": isinstance(value.get("steps"), list),
+        "reana": isinstance(value.get("workflow"), dict),
+    }
+    return next((kind for kind, is_it in signs.items() if is_it), None)

@@ -33,7 +33,16 @@ def read(path: Path, shown: Path) -> Document:
             found=getattr(error, "strerror", None) or "other bytes",
             next_step="check the name, the permissions and the content",
         ) from error
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise InputError(
+            f"{shown}:{line}: not YAML",
+            expected="text that can be shown",
+            found=f"the character U+{ord(text[error.position]):04X}",
+            next_step="take it out",
+        ) from error
     try:
         root = loader.get_single_node()
         lines: dict[_Keys, int] = {}
