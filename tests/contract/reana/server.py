@@ -39,7 +39,7 @@ from . import console
 
 TOKEN = "only-for-tests-Zk3v9"  # noqa: S105
 CAPABILITY = "workflow-specification-bundles-v1"
-SNAKEMAKE = (sys.executable, "-m", "snakemake", "--cores", "1", "--nocolor", "--printshellcmds")
+SNAKEMAKE = (sys.executable, "-m", "snakemake", "--cores", "2", "--nocolor", "--printshellcmds")
 MOST_FILES, MOST_BYTES = 1_000, 100 << 20
 STATES = ("created", "queued", "pending", "running", "finished", "failed", "stopped", "deleted")
 
@@ -531,7 +531,7 @@ class Handler(BaseHTTPRequestHandler):
         for path in sorted(run.workspace.rglob("*")):
             inside = path.relative_to(run.workspace).as_posix()
             wanted = self.query.get("file_name", "*")
-            if path.is_file() and ".snakemake" not in inside and fnmatch.fnmatch(inside, wanted):
+            if path.is_file() and not inside.startswith(".snakemake/") and fnmatch.fnmatch(inside, wanted):
                 status = path.stat()
                 size = {"raw": status.st_size, "human_readable": f"{status.st_size} Bytes"}
                 modified = datetime.fromtimestamp(status.st_mtime, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from relance.cli.reana import change, fetch, options, secrets, status, submit
+from relance.cli.reana import change, fetch, options, rehearse, secrets, status, submit
 
 
 @click.group(epilog=options.SERVER_HELP)
@@ -14,6 +14,7 @@ def reana() -> None:
 
 for _command in (
     submit.submit,
+    rehearse.rehearse,
     status.tell_status,
     status.list_runs,
     status.logs,

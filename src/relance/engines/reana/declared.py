@@ -14,11 +14,15 @@ from relance.document import Document
 from relance.engines.reana import paths
 from relance.engines.reana.ignoring import ignored
 from relance.errors import InputError
+from relance.store import images
 
 NAME = "reana.yaml"
 
 _NOT_SENT = frozenset({".git", ".snakemake", ".relance", "__pycache__"})
 """Folders that hold what programs keep for themselves."""
+
+_OF_THIS_MACHINE = frozenset({images.LOCAL.as_posix()})
+"""Files of folders that mean nothing to a server: the list names files here, and would be preferred there."""
 
 
 class Language(StrEnum):
@@ -48,7 +52,7 @@ class Declared:
     outputs: tuple[str, ...]
     """Files and folders that are fetched."""
     ignored: tuple[str, ...] = ()
-    """Files of folders that .gitignore or .reanaignore leave out."""
+    """Files of folders that .gitignore or .reanaignore leave out, or that mean nothing to a server."""
     instead: Mapping[str, Path] = field(default_factory=dict)
     """Files that are sent in place of those of the folder, by the path that they take."""
 
@@ -187,7 +191,7 @@ class _Reader:
             for path in self._walked((*keys, index), named, folder=keys[1] == "directories")
         ]
         if keys[1] == "directories":
-            left_out = ignored(self._folder, found)
+            left_out = ignored(self._folder, found) | (_OF_THIS_MACHINE & set(found))
             self._ignored |= left_out
             found = [path for path in found if path not in left_out]
         return found

@@ -104,7 +104,8 @@ def choose(
     found: list[Choice] = []
     for written, steps in users.items():
         held = holding(written)
-        seen, why = _seen(written, look, held)
+        own = held is not None and (look is not None or target is not None)
+        seen, why = _seen(written, look, held if own else None)
         if not why:
             found.append(Choice(written, written, seen))
         elif held is None or target is None:

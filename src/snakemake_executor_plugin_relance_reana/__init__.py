@@ -1,0 +1,105 @@
+"""Snakemake executor plugin that runs jobs as REANA does, in containers of this machine.
+
+REANA posts each shell command as it is: `cd WORKSPACE && COMMAND` under `bash -c`, in the rule's image, as
+user 1000 of group 0. No Snakemake runs there: no folders are made beforehand, and no options of the shell are
+set. What is no shell command is not run.
+
+`relance reana rehearse` calls it, with a plan of `relance.engines.rehearsal` that says how containers start:
+
+    snakemake --executor relance-reana --relance-reana-plan plan.json --jobs 2
+"""
+
+import json
+import shlex
+import subprocess
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Optional
+
+from snakemake_interface_common.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
+from snakemake_interface_executor_plugins.settings import CommonSettings, ExecutorSettingsBase
+
+common_settings = CommonSettings(
+    non_local_exec=True,
+    implies_no_shared_fs=False,
+    job_deploy_sources=False,
+    auto_deploy_default_storage_provider=False,
+)
+
+_WAIT = 0.1  # seconds between two looks at what runs
+
+
+@dataclass
+class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
+    """Settings of the plugin, on Snakemake's command line as `--relance-reana-…`."""
+
+    # Snakemake reads the annotation itself and knows only this form of it.
+    plan: Optional[Path] = field(  # noqa: UP045
+        default=None, metadata={"help": "File that says how containers are started", "required": True}
+    )
+
+
+class Executor(RemoteExecutor):  # type: ignore[misc]
+    """Starts a container for each job and looks at it until it ends."""
+
+    def __post_init__(self) -> None:
+        """Read the plan."""
+        plan = json.loads(Path(self.workflow.executor_settings.plan).read_text("utf-8"))
+        self._start: list[str] = plan["start"]
+        self._shell: list[str] = plan["shell"]
+        self._images: dict[str, str] = plan["images"]
+        self._pulled: str = plan["pulled"]
+        self._logs = Path(plan["logs"])
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def run_job(self, job: JobExecutorInterface) -> None:
+        """Start a job's container."""
+        if not job.is_shell:
+            raise WorkflowError(
+                f"rule {job.name} has no 'shell:'; REANA runs nothing else, and would wait for it forever"
+            )
+        written = job.container_img_url
+        if not written:
+            raise WorkflowError(
+                f"rule {job.name} has no 'container:'; REANA would run it in an image of its own"
+            )
+        image = self._images.get(written) or self._pulled + written.removeprefix("docker://")
+        text = f"cd {shlex.quote(str(Path.cwd()))} && {job.shellcmd}"
+        log = self._logs / f"{job.name}.{job.jobid}.log"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [*self._start, image, *self._shell, text],
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+        key = str(process.pid)
+        self._running[key] = process
+        self.report_job_submission(SubmittedJobInfo(job=job, external_jobid=key, aux={"log": str(log)}))
+
+    async def check_active_jobs(
+        self, active_jobs: list[SubmittedJobInfo]
+    ) -> AsyncGenerator[SubmittedJobInfo, None]:
+        """Tell Snakemake of jobs that ended; give those back that still run."""
+        self.next_seconds_between_status_checks = _WAIT
+        for info in active_jobs:
+            status = self._running[info.external_jobid or ""].poll()
+            if status is None:
+                yield info
+            elif status == 0:
+                self.report_job_success(info)
+            else:
+                said = Path((info.aux or {})["log"]).read_text("utf-8", "replace").strip()
+                self.report_job_error(info, msg=f"exit status {status}: {said[-2000:]}\n")
+
+    def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
+        """End what runs."""
+        for info in active_jobs:
+            process = self._running[info.external_jobid or ""]
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
