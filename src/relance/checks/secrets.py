@@ -24,8 +24,6 @@ from relance.store.layout import Descriptor, Layout
 _START = 512
 _DATA_PART = 1 << 16
 """Bytes searched at either end of data that are larger: what experiments write is binary, and much of it."""
-_TEXT_PART = 1 << 25
-"""As `_DATA_PART`, of text: events as text are larger than any program."""
 _TEST_PARTS = frozenset(("test", "tests", "testing", "test_data", "testdata", "examples", "_vendor"))
 _LIBRARIES = (
     "usr/",
@@ -153,13 +151,12 @@ def _found(stream: IO[bytes], place: str, size: int) -> tuple[Finding, ...]:
 def _spots(stream: IO[bytes], size: int, start: bytes) -> tuple[Spot, ...]:
     """Return the secrets of a file; of large data only those near its beginning and its end."""
     is_data = b"\0" in start and not secret_files.is_archive(start)
-    part = _DATA_PART if is_data else _TEXT_PART
-    if size <= 2 * part:
+    if not is_data or size <= 2 * _DATA_PART:
         return secret_search.spots(stream)
-    head = secret_search.spots(io.BytesIO(stream.read(part)))
-    stream.seek(size - part)
-    tail = secret_search.spots(io.BytesIO(stream.read(part)))
-    return (*head, *(replace(spot, offset=size - part + spot.offset) for spot in tail))
+    head = secret_search.spots(io.BytesIO(stream.read(_DATA_PART)))
+    stream.seek(size - _DATA_PART)
+    tail = secret_search.spots(io.BytesIO(stream.read(_DATA_PART)))
+    return (*head, *(replace(spot, offset=size - _DATA_PART + spot.offset) for spot in tail))
 
 
 def _told(

@@ -206,6 +206,16 @@ def image(tmp_path: Path, files: dict[str, bytes], **configuration: object) -> t
     return secrets.find_in_image(layout, layout.add_json(manifest, MANIFEST_TYPE), "fit")
 
 
+def test_a_secret_in_the_middle_of_a_large_text_is_found_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "events.hepmc"
+    block = b"E 1 2 3\n" * (1 << 17)
+    with file.open("wb") as stream:
+        for number in range(66):
+            stream.write(block if number != 33 else block + f"{SECRETS['GitHub token']}\n".encode())
+    (finding,) = secrets.find_in_file(file)
+    assert finding.line == 34 * (1 << 17) + 1
+
+
 def test_secrets_of_an_image_are_found_in_files_environment_and_history(tmp_path: Path) -> None:
     token = SECRETS["GitHub token"]
     found = image(
