@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from relance.conversion import cwl, writing
+from relance.languages.cwl import parameters
 from relance.languages.cwl.support import binding, rules
 
 MACHINE = Path(__file__).parents[1] / "machine"
@@ -22,8 +23,9 @@ NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.cwl"))
 
 def compile_to(folder: Path, name: str, *assignments: str) -> None:
     given = WORKFLOWS / f"{name}.job.yml"
-    files = [given] if given.exists() else []
-    writing.write(cwl.converted(WORKFLOWS, f"{name}.cwl", files, assignments, name), folder)
+    said = [parameters.of_file(given)] if given.exists() else []
+    made = cwl.converted(WORKFLOWS, f"{name}.cwl", [*said, parameters.of_assignments(assignments)], name)
+    writing.write(made, folder)
 
 
 def described(value: Any, folder: Path) -> Any:

@@ -13,6 +13,7 @@ from relance.errors import ExitCode, InputError
 from relance.languages import parameters, recast_atlas, yamlfile
 from relance.languages import reana as reana_files
 from relance.languages.cwl import documents as cwl_files
+from relance.languages.cwl import parameters as cwl_parameters
 from relance.languages.model import Json
 
 
@@ -50,11 +51,13 @@ def convert(  # noqa: PLR0917 - click passes each by name
     One rule for each step, with the step's own command and container; `relance run DIR` runs it. Its
     specification is drafted beside it, so that `relance capture DIR` works once it ran.
     """
-    if cwl_files.is_cwl(specification):
+    source, mark, process = str(specification).partition("#")  # FILE#PROCESS, where CWL has several in a file
+    if cwl_files.is_cwl(Path(source)):
         _refuse("a workflow of CWL", initdir=initdir, example=example)
-        base = toplevel or specification.parent
-        file = _within(specification, base)
-        _finish(cwl.converted(base, file, files, assignments, folder.resolve().name), folder, quiet=quiet)
+        base = toplevel or Path(source).parent
+        said = [*map(cwl_parameters.of_file, files), cwl_parameters.of_assignments(assignments)]
+        file = _within(Path(source), base) + mark + process
+        _finish(cwl.converted(base, file, said, folder.resolve().name), folder, quiet=quiet)
         return ExitCode.OK
     given = parameters.gathered(files, assignments)
     content = yamlfile.read(specification, specification).value

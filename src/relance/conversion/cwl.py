@@ -9,29 +9,27 @@ from relance.conversion.model import Converted, Copied
 from relance.drafting.converted import GivenValue, Known, Product
 from relance.languages.cwl import compiling
 from relance.languages.cwl.compiling import Compiled
+from relance.languages.cwl.parameters import Parameters
 from relance.languages.model import Json
 
 SOURCES = ("Snakefile", "config.yaml", "workflow.json", "support/**")
 """Patterns of the files that come with a compiled workflow."""
 
 
-def converted(
-    toplevel: Path, file: str, files: Iterable[Path], assignments: Iterable[str], name: str
-) -> Converted:
+def converted(toplevel: Path, file: str, given: Iterable[Parameters], name: str) -> Converted:
     """Return the analysis that a workflow becomes.
 
     Args:
         toplevel: Folder that holds all that is read.
         file: Name of the specification, relative to it.
-        files: Parameters; files in them are relative to theirs.
-        assignments: `key=value` in YAML.
+        given: Parameters; the later ones count.
         name: What the analysis is called.
 
     Raises:
         InputError: something of it can't be read or compiled; file and line are told.
         MissingPartError: the library that reads the language isn't installed.
     """
-    made = compiling.compiled(toplevel, file, files, assignments)
+    made = compiling.compiled(toplevel, file, given)
     images: dict[str, tuple[str, ...]] = {}
     for rule, image in made.images.items():
         if image is not None:

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import yaml
 
-from relance.conversion import telling, yadage
+from relance.conversion import cwl, telling, yadage
 from relance.conversion.model import Converted, Copied
 from relance.conversion.yadage import INIT
 from relance.drafting.converted import GivenValue, Known, Need, Product
 from relance.engines.reana.ignoring import ignored
 from relance.errors import InputError
 from relance.languages import parameters, serial, snakefile, workspaces
+from relance.languages.cwl import parameters as cwl_parameters
+from relance.languages.cwl.parameters import Parameters
 from relance.languages.model import Json
 from relance.languages.reana import Analysis, Language
 from relance.languages.references import Sources
@@ -47,12 +49,7 @@ def converted(analysis: Analysis, source: str, given: Mapping[str, Json], name: 
         case Language.SNAKEMAKE:
             made = _snakemake(analysis, source, given, name)
         case Language.CWL:
-            raise InputError(
-                f"{source}: the workflow's language",
-                expected="serial, yadage or snakemake",
-                found="cwl",
-                next_step="run it with REANA itself",
-            )
+            made = _cwl(analysis, source, given, name)
     return replace(made, notes=(*(f"{note.where}: {note.text}" for note in analysis.notes), *made.notes))
 
 
@@ -110,6 +107,25 @@ def _yadage(analysis: Analysis, given: Mapping[str, Json], name: str) -> Convert
         known=replace(made.known, products=products or made.known.products, needs=needs),
         copies=_inputs(analysis, INIT),
     )
+
+
+def _cwl(analysis: Analysis, source: str, given: Mapping[str, Json], name: str) -> Converted:
+    if analysis.options.get("TARGET") is not None:
+        raise InputError(
+            f"{source}: the option TARGET",
+            expected="the whole workflow",
+            found=repr(analysis.options["TARGET"]),
+            next_step="leave it out; 'relance run' makes what is asked for by name",
+        )
+    values = dict(analysis.parameters)
+    listed = values.pop("input", None)
+    said = [Parameters(values, (analysis.folder,), source), Parameters(given, (Path(),), "--parameter")]
+    if listed is not None:
+        path = analysis.folder / _below(analysis, "parameters", listed)
+        said.insert(0, cwl_parameters.of_file(path, analysis.folder))
+    made = cwl.converted(analysis.folder, str(analysis.file), said, name)
+    needs = tuple(Need(telling.kind(one), one) for one in analysis.needs)
+    return replace(made, known=replace(made.known, needs=needs))
 
 
 def _snakemake(analysis: Analysis, source: str, given: Mapping[str, Json], name: str) -> Converted:

@@ -7,15 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from relance import document
 from relance.errors import InputError
 from relance.languages.cwl import documents, snakefile, workflows
 from relance.languages.cwl.given import FOLDER, Given
+from relance.languages.cwl.parameters import Parameters
 from relance.languages.cwl.support import rules
 from relance.languages.cwl.support.planning import NotYetError
 from relance.languages.model import Json, PlanError
-
-_OVERRIDES = ("cwl:requirements", "cwl:overrides")
 
 
 @dataclass(frozen=True)
@@ -36,14 +34,13 @@ class Compiled:
     notes: tuple[tuple[str, str], ...]
 
 
-def compiled(toplevel: Path, file: str, files: Iterable[Path], assignments: Iterable[str]) -> Compiled:
+def compiled(toplevel: Path, file: str, several: Iterable[Parameters]) -> Compiled:
     """Compile a workflow or tool, and what it is given.
 
     Args:
         toplevel: Folder that holds all that is read.
         file: Name of the specification, relative to it; `file#name` takes one of several processes.
-        files: Parameters; files in them are relative to theirs.
-        assignments: `key=value` in YAML; files in them are relative to the current folder.
+        several: Parameters; the later ones count.
 
     Raises:
         UnsupportedError: it can't be compiled; file and line are told.
@@ -55,14 +52,16 @@ def compiled(toplevel: Path, file: str, files: Iterable[Path], assignments: Iter
     reading = workflows.read(documents.root(toplevel, name, wanted), given)
     beside = workflows.beside(reading.workflow)
     known = {one.name for one in reading.workflow.inputs}
-    parameters: dict[str, Json] = {}
+    values: dict[str, Json] = {}
     notes = list(reading.notes)
-    for found, folder, where in _gathered(files, assignments):
-        notes += [(where, f"there is no input '{key}'; left out") for key in found if key not in known]
-        inputs = {key: value for key, value in found.items() if key in known}
-        parameters |= given.parameters(inputs, beside, folder)
-    texts = snakefile.files(reading.workflow, name, parameters) | given.texts
-    made = Compiled(texts, given.copies, parameters, snakefile.images(reading.workflow), tuple(notes))
+    for one in several:
+        notes += [
+            (one.where, f"there is no input '{key}'; left out") for key in one.values if key not in known
+        ]
+        inputs = {key: value for key, value in one.values.items() if key in known}
+        values |= given.parameters(inputs, beside, one.folders)
+    texts = snakefile.files(reading.workflow, name, values) | given.texts
+    made = Compiled(texts, given.copies, values, snakefile.images(reading.workflow), tuple(notes))
     check(made)
     return made
 
@@ -97,37 +96,3 @@ def check(made: Compiled) -> None:
 def _place(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def _gathered(
-    files: Iterable[Path], assignments: Iterable[str]
-) -> Iterable[tuple[dict[str, Json], Path, str]]:
-    """Give parameters with the folder that their files are relative to, and where they stand."""
-    for file in files:
-        found = document.read(file)
-        if not isinstance(found.value, dict):
-            raise InputError(
-                f"{found.where()}: no parameters",
-                expected="a mapping of parameters",
-                found=type(found.value).__name__,
-                next_step="correct the file",
-            )
-        for key in _OVERRIDES:
-            if key in found.value:
-                raise InputError(
-                    f"{found.where(key)}: parameters have '{key}'",
-                    expected="inputs alone",
-                    found="more",
-                    next_step="write it into the workflow",
-                )
-        yield {key: one for key, one in found.value.items() if key != "cwl:tool"}, file.parent, str(file)
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not key or not equals:
-            raise InputError(
-                f"the parameter {assignment!r} can't be used",
-                expected="KEY=VALUE",
-                found="no '='",
-                next_step="put quotes around what the shell would change",
-            )
-        yield {key: document.value(text, Path(key))}, Path(), "--parameter"

@@ -85,7 +85,11 @@ def _process(part: Part, wanted: str, version: str | None) -> Process:
     name = wanted or "main"
     if name not in found:
         known = ", ".join(sorted(found))
-        raise part.refusal(f"there is no process '{name}'", found=known or "none", expected=f"#{name}")
+        raise part.refusal(
+            f"there is no process '{name}'; name one as FILE#PROCESS",
+            found=known or "none",
+            expected=f"#{name}",
+        )
     return Process(found[name], written, name)
 
 

@@ -17,6 +17,8 @@ from relance.languages.cwl.support import values
 from relance.languages.model import Json
 
 FOLDER = "init"
+Folders = tuple[Path, ...]
+"""Where files are looked for, one after another."""
 
 
 @dataclass
@@ -28,15 +30,15 @@ class Given:
     _defaults: int = 0
 
     def parameters(
-        self, found: Mapping[str, Json], beside: Mapping[str, tuple[Secondary, ...]], folder: Path
+        self, found: Mapping[str, Json], beside: Mapping[str, tuple[Secondary, ...]], folders: Folders
     ) -> dict[str, Json]:
-        """Return parameters whose files, named relative to a folder, lie in the compiled workflow's.
+        """Return parameters whose files, found in one of some folders, lie in the compiled workflow's.
 
         Raises:
             InputError: a file isn't there.
         """
         return {
-            name: self._value(value, f"{FOLDER}/{_plain(name)}", folder, None, beside.get(name, ()))
+            name: self._value(value, f"{FOLDER}/{_plain(name)}", folders, None, beside.get(name, ()))
             for name, value in found.items()
         }
 
@@ -49,30 +51,30 @@ class Given:
         if next(values.entries(value), None) is None:
             return value
         self._defaults += 1
-        return self._value(value, f"{FOLDER}/defaults/{self._defaults}", folder, toplevel, beside)
+        return self._value(value, f"{FOLDER}/defaults/{self._defaults}", (folder,), toplevel, beside)
 
     def _value(
-        self, value: Json, place: str, folder: Path, within: Path | None, beside: tuple[Secondary, ...]
+        self, value: Json, place: str, folders: Folders, within: Path | None, beside: tuple[Secondary, ...]
     ) -> Json:
         if isinstance(value, list):
             return [
-                self._value(item, f"{place}/{index}", folder, within, beside)
+                self._value(item, f"{place}/{index}", folders, within, beside)
                 for index, item in enumerate(value)
             ]
         if not isinstance(value, dict):
             return value
         if not values.is_entry(value):
             return {
-                key: self._value(item, f"{place}/{_plain(key)}", folder, within, beside)
+                key: self._value(item, f"{place}/{_plain(key)}", folders, within, beside)
                 for key, item in value.items()
             }
-        return self._entry(value, place, folder, within, beside)
+        return self._entry(value, place, folders, within, beside)
 
     def _entry(
         self,
         value: Mapping[str, Json],
         place: str,
-        folder: Path,
+        folders: Folders,
         within: Path | None,
         beside: tuple[Secondary, ...],
     ) -> dict[str, Json]:
@@ -81,11 +83,11 @@ class Given:
             target = f"{place}/{_name(value.get('basename') or 'file')}"
             self.texts[target] = value["contents"]
             return {"class": kind, "path": target}
-        source = _found(value, folder, within)
+        source = _found(value, folders, within)
         target = f"{place}/{_name(value.get('basename') or source.name)}"
         self.copies[target] = source
         found: dict[str, Json] = {"class": kind, "path": target}
-        others = [self._entry(one, place, folder, within, ()) for one in value.get("secondaryFiles") or []]
+        others = [self._entry(one, place, folders, within, ()) for one in value.get("secondaryFiles") or []]
         if others:
             found["secondaryFiles"] = others
         for pattern in beside:
@@ -95,13 +97,16 @@ class Given:
         return found
 
 
-def _found(value: Mapping[str, Json], folder: Path, within: Path | None) -> Path:
+def _found(value: Mapping[str, Json], folders: Folders, within: Path | None) -> Path:
     """Return the file or folder that an object names."""
     kind, name = value["class"], _location(value)
     split = urlsplit(name)
     if split.scheme not in {"", "file"}:
         raise _refusal(kind, name, "an address", "a file on this machine", "fetch it first")
-    path = folder / (unquote(split.path) if split.scheme else name)
+    relative = unquote(split.path) if split.scheme else name
+    path = next(
+        (one for one in (folder / relative for folder in folders) if one.exists()), folders[0] / relative
+    )
     if not (path.is_dir() if kind == "Directory" else path.is_file()):
         raise _refusal(kind, name, "none", f"a {kind} at {path}", "check the name")
     top = (within or path).resolve()

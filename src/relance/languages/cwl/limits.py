@@ -58,11 +58,11 @@ def simple(part: Part, version: str) -> Json:
         allowed = expressions.simple(value, version)
     except PlanError as error:
         raise unsupported(
-            part, str(error), found=_brief(value), expected="a bracket that closes it"
+            part, str(error), found=brief(value), expected="a bracket that closes it"
         ) from error
     if not allowed:
         raise unsupported(
-            part, "JavaScript can't be compiled", found=_brief(value), expected="parameter references"
+            part, "JavaScript can't be compiled", found=brief(value), expected="parameter references"
         )
     if expressions.needed(value) and any(
         name in piece.text
@@ -73,12 +73,13 @@ def simple(part: Part, version: str) -> Json:
         raise unsupported(
             part,
             "a reference can't be compiled",
-            found=_brief(value),
+            found=brief(value),
             expected="one to path, basename, nameroot, nameext, dirname or contents",
         )
     return value
 
 
-def _brief(value: Json) -> str:
+def brief(value: Json) -> str:
+    """Return a value on one line, for a message."""
     shown = " ".join(str(value).split())
     return repr(shown if len(shown) <= 60 else f"{shown[:57]}...")

@@ -49,12 +49,9 @@ class Requirements:
                 if name in _NOTED or (key == "hints" and name not in _HEEDED):
                     notes.append((one.where, f"'{name}' isn't heeded"))
                 elif name not in _HEEDED:
-                    raise limits.unsupported(
-                        one,
-                        f"the requirement '{name}' isn't supported",
-                        found=name,
-                        expected=", ".join(_HEEDED),
-                    )
+                    expected = "one that a container, a shell or Snakemake can give"
+                    what = f"the requirement '{name}' isn't supported"
+                    raise limits.unsupported(one, what, found=name, expected=expected)
                 else:
                     found[name] = one
         return Requirements(needed, hinted, (*self.notes, *notes))

@@ -136,7 +136,10 @@ def secondary(part: Part, *, required: bool) -> tuple[Secondary, ...]:
             pattern, needed = pattern[:-1], False
         if "$" in pattern or isinstance(needed, str):
             raise limits.unsupported(
-                one, "a file beside another is named by an expression", found=pattern, expected="an ending"
+                one,
+                "a file beside another is named by an expression",
+                found=limits.brief(pattern),
+                expected="an ending",
             )
         found.append(Secondary(pattern, required if needed is None else needed))
     return tuple(found)

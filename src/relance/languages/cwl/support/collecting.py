@@ -20,6 +20,8 @@ class Collected:
 
     copies: dict[str, str] = field(default_factory=dict)
     """The names in the folder, by the paths of what is copied."""
+    folders: list[str] = field(default_factory=list)
+    """Paths of those that are folders."""
 
     def told(self, value: Json) -> Json:
         """Return a value that names files where they are copied to."""
@@ -30,6 +32,8 @@ class Collected:
         if not values.is_entry(value):
             return {key: self.told(item) for key, item in value.items()}
         name = self._name(value["path"], value["basename"])
+        if value["class"] == "Directory":
+            self.folders.append(value["path"])
         found = {"class": value["class"], "basename": value["basename"], "location": f"{FOLDER}/{name}"}
         if value.get("secondaryFiles"):
             found["secondaryFiles"] = self.told(value["secondaryFiles"])
@@ -42,7 +46,7 @@ class Collected:
             for path, name in self.copies.items()
         ]
         # Snakemake's mark of its own, in a job's folder that is an output as a whole.
-        marks = [values.quoted(f"{FOLDER}/{name}/{_MARK}") for name in self.copies.values()]
+        marks = [values.quoted(f"{FOLDER}/{self.copies[path]}/{_MARK}") for path in self.folders]
         return "\n".join([*lines, *(f"rm -f {mark}" for mark in marks)])
 
     def _name(self, path: str, basename: str) -> str:
