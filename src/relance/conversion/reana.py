@@ -228,7 +228,7 @@ def _folder(analysis: Analysis, name: str) -> str:
 
 
 def _below(analysis: Analysis, name: str, value: Json) -> str:
-    if not isinstance(value, str) or not yadage.is_below(value):
+    if not isinstance(value, str) or not yadage.is_below(value) or ":" in value:
         raise InputError(
             f"{analysis.workflow.document.path}: {name}",
             expected="a path in the folder of reana.yaml",

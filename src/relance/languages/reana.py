@@ -90,7 +90,7 @@ def read(path: Path) -> Analysis:
         parameters=dict(parameters.plain()) if parameters is not None else {},
         options=dict(options.plain()) if options is not None else {},
         inputs=_named(inputs),
-        outputs=_named(outputs),
+        outputs=_named(outputs, notes),
         needs=_needs(workflow.get("resources")),
         notes=tuple(notes),
     )
@@ -104,13 +104,18 @@ def _below(part: Part | None, key: str) -> Part | None:
     return found
 
 
-def _named(part: Part | None) -> Taken:
+def _named(part: Part | None, notes: list[Note] | None = None) -> Taken:
+    """Return the files and folders of a section; with `notes`, patterns are noted and left out."""
     if part is None or part.value is None:
         return Taken()
     found: dict[str, tuple[str, ...]] = {}
     for key in ("files", "directories"):
         listed = part.get(key)
-        several = listed.each() if listed is not None and listed.value is not None else ()
+        several = list(listed.each()) if listed is not None and listed.value is not None else []
+        if notes is not None:
+            searched = [one for one in several if set("*?[") & set(one.text())]
+            notes += [Note(one.where, f"the pattern {one.value!r} names no result here") for one in searched]
+            several = [one for one in several if one not in searched]
         found[key] = tuple(dict.fromkeys(map(_path, several)))
     return Taken(found["files"], found["directories"])
 

@@ -194,6 +194,13 @@ def test_yadage_on_reana_finds_the_workspace_where_initdir_says(workspace: Path)
     assert set(specification.interface.inputs) == {"signal"}
 
 
+def test_a_toplevel_elsewhere_is_refused(workspace: Path) -> None:
+    workspace.write_text(
+        "inputs: {options: {toplevel: 'github:a/b@master'}}\nworkflow: {type: yadage, file: workflow.yml}\n"
+    )
+    assert "found 'github:a/b@master'" in wrong(workspace)
+
+
 def test_snakemake_on_reana_is_taken_as_it_is_with_reanas_parameters(workspace: Path) -> None:
     folder = workspace.parent
     (folder / "flow").mkdir()
