@@ -8,6 +8,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -33,6 +34,16 @@ _MOST_RESULTS = 12
 class _PassingOn(click.Command):
     """A command that keeps what stands after `--` for another program."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        others = _for_yadage(args)
+        if others is None:
+            return super().make_context(info_name, args, parent, **extra)
+        from relance.cli.run_yadage import run_yadage
+
+        return run_yadage.make_context(f"{info_name} --engine yadage", others, parent, **extra)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own, passed_on = args, []
         if "--" in args:
@@ -42,8 +53,28 @@ class _PassingOn(click.Command):
         return super().parse_args(ctx, own)
 
 
+def _for_yadage(arguments: list[str]) -> list[str] | None:
+    """Return the other arguments if yadage is asked for, which takes others than Snakemake; None if not."""
+    for position, argument in enumerate(arguments):
+        if argument == "--":
+            return None
+        if argument == "--engine=yadage":
+            return arguments[:position] + arguments[position + 1 :]
+        if argument == "--engine" and arguments[position + 1 : position + 2] == ["yadage"]:
+            return arguments[:position] + arguments[position + 2 :]
+    return None
+
+
 @click.command(cls=_PassingOn, options_metavar="[OPTIONS]", epilog="What stands after -- goes to Snakemake.")
 @click.argument("analysis", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--engine",
+    type=click.Choice(["snakemake", "yadage"]),
+    default="snakemake",
+    show_default=True,
+    expose_value=False,
+    help="For yadage see 'relance run --engine yadage --help'.",
+)
 @click.option("--config", metavar="FILE|NAME", help="Configuration: a file, or one the analysis brings.")
 @click.option("--set", "assignments", metavar="KEY=VALUE", multiple=True, help="Replace a value of it.")
 @click.option(

@@ -1,0 +1,160 @@
+"""`relance run --engine yadage`: a workflow of yadage in yadage itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from relance.cli import signals
+from relance.cli.reuse import digests
+from relance.engines import folders
+from relance.engines.yadage import containers, installation, running
+from relance.engines.yadage.containers import Containers
+from relance.engines.yadage.running import Outcome, Request
+from relance.errors import AnalysisError, ExitCode, RelanceError
+from relance.languages import parameters, yadage
+from relance.languages.model import Container, Workflow
+from relance.languages.snakefile import check_free
+from relance.model import Runtime, RuntimeKind
+from relance.recording import files
+from relance.recording import yadage as recording
+
+
+@click.command()
+@click.argument("specification", metavar="SPEC", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("given", metavar="[PARAMETERS.yml]...", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--toplevel",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that references start from; that of SPEC if left out.",
+)
+@click.option(
+    "-p", "--parameter", "assignments", metavar="KEY=VALUE", multiple=True, help="Set a parameter; YAML."
+)
+@click.option(
+    "--initdir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of input files, copied to DIR/init.",
+)
+@click.option(
+    "--runtime",
+    type=click.Choice([RuntimeKind.DOCKER.value, RuntimeKind.PODMAN.value, RuntimeKind.APPTAINER.value]),
+    help="What containers run in; the first that works if left out.",
+)
+@click.option("--cores", type=click.IntRange(min=1), show_default="all", help="Most jobs at once.")
+@click.option("--json", "as_json", is_flag=True, help="Print what became of each job as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def run_yadage(  # noqa: PLR0917 - click passes each by name
+    specification: Path,
+    folder: Path,
+    given: tuple[Path, ...],
+    toplevel: Path | None,
+    assignments: tuple[str, ...],
+    initdir: Path | None,
+    runtime: str | None,
+    cores: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> ExitCode:
+    """Run a workflow of yadage in yadage itself, in the new folder DIR, and record it.
+
+    yadage must be in an environment of its own, which RELANCE_YADAGE names. A stage that made no job, or a
+    job that failed, is exit status 1, whatever yadage says of it.
+    """
+    python, version = installation.found(os.environ)
+    base = toplevel or specification.parent
+    file = os.path.relpath(specification, base)
+    workflow = yadage.read(base, file).workflow
+    values = parameters.gathered(given, assignments)
+    check_free(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder.resolve()
+    held = _containers(workflow, RuntimeKind(runtime) if runtime else None, place)
+    if initdir is not None:
+        shutil.copytree(initdir, place / "init")
+    usable = cores or len(os.sched_getaffinity(0))
+    request = Request(base.resolve(), file, values, place, place / "init", usable)
+    record = folders.new(place / ".snakemake" / "relance", str(folder))
+    with (
+        folders.held(record.path),
+        signals.noting(lambda: click.echo("relance: stopping", err=True)) as noted,
+    ):
+        outcome = running.run(
+            request,
+            python=python,
+            containers=held,
+            environment=os.environ,
+            console=record.console,
+            stop=lambda: noted.first,
+        )
+    _record(request, outcome, held.runtime, version, record.path)
+    if as_json:
+        click.echo(json.dumps([asdict(job) for job in outcome.jobs], indent=2, default=str))
+    if outcome.stopped_by is not None:
+        click.echo("error: interrupted", err=True)
+        return noted.exit_code
+    _refuse_what_is_not_done(outcome, request, record.console)
+    if not quiet and not as_json:
+        click.echo(f"{len(outcome.jobs)} jobs of {len(workflow.stages)} stages are done, in {folder}")
+    return ExitCode.OK
+
+
+def _containers(workflow: Workflow, wanted: RuntimeKind | None, folder: Path) -> Containers:
+    if not _contained(workflow):
+        wanted = RuntimeKind.PLAIN
+    return containers.chosen(wanted, folder)
+
+
+def _contained(workflow: Workflow) -> bool:
+    return any(
+        _contained(case.workflow)
+        if case.workflow is not None
+        else case.step is not None and isinstance(case.step.environment, Container)
+        for stage in workflow.stages
+        for case in stage.cases
+    )
+
+
+def _record(request: Request, outcome: Outcome, runtime: Runtime, version: str, folder: Path) -> None:
+    try:
+        made = recording.record(request, outcome, runtime, version, digests(request.folder))
+        files.write(made, folder)
+    except (RelanceError, OSError) as error:
+        click.echo(f"warning: the run was not recorded: {error}", err=True)
+
+
+def _refuse_what_is_not_done(outcome: Outcome, request: Request, console: Path) -> None:
+    """Raise an AnalysisError that says why, if something isn't done."""
+    if outcome.done:
+        return
+    failed = [job for job in outcome.jobs if job.status == "failed"]
+    if failed:
+        names = ", ".join(f"'{job.folder}'" for job in failed)
+        raise AnalysisError(
+            f"job {names} failed",
+            expected="exit status 0",
+            found=running.reason(failed[0], request.folder),
+            next_step=f"read {request.folder / failed[0].folder / '_packtivity'}",
+        )
+    if outcome.waiting:
+        first = outcome.waiting[0]
+        names = ", ".join(f"'{one.stage}'" for one in outcome.waiting)
+        raise AnalysisError(
+            f"stage {names} made no job",
+            expected="what it waits for to be there",
+            found=f"'{first.stage}' still waiting for {', '.join(first.dependencies) or 'nothing'}; "
+            f"yadage itself ended with {outcome.error or 'success'}",
+            next_step="correct the dependency; 'relance check' finds such",
+        )
+    raise AnalysisError(
+        "yadage failed",
+        expected="every stage done",
+        found=outcome.error or "jobs that did not run",
+        next_step=f"read {console}",
+    )
