@@ -68,7 +68,9 @@ def test_a_capsule_is_verified_and_compared_with_another(counting, store: Store)
     blob = store.layout.path(counting.files["data/a.txt"].digest)
     blob.chmod(0o644)
     blob.write_bytes(b"x\nx\n")
-    assert counting.verify().verdict == "damaged"
+    report = counting.verify()
+    assert report.verdict == "damaged"
+    assert "expected" in report._repr_html_()
 
 
 def test_what_is_no_capsule_is_refused_with_what_to_do(store: Store, tmp_path: Path) -> None:

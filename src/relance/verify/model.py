@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from relance.compare.model import Difference, Tier
 from relance.model import Digest, RunFacts
+from relance.results import html
+from relance.results.figures import figure, shown_size, written
+
+_SHOWN = 3  # differences of a product, in a notebook
 
 REPORT_FORMAT = "relance-verify-report"
 APPROVAL_FORMAT = "relance-approval"
@@ -138,6 +143,47 @@ class Report:
     """What a rerun needs and the capsule doesn't hold, in words."""
     message: str = ""
     """Why it failed, in the words of what failed."""
+
+    def _repr_html_(self) -> str:
+        """Show the report in a notebook."""
+        read = f"{self.integrity.blobs} blobs, {shown_size(self.integrity.size)} read"
+        shown = [html.paragraph(f"{self.analysis or 'capsule'}: {self.verdict}; {read}")]
+        shown += [html.paragraph(text) for text in (*self.not_closed, self.message) if text]
+        tables = (
+            ("damaged", ("expected", "found"), self._problems()),
+            ("product", ("the same in", ""), self._products()),
+            ("result", ("captured" if self.case is None else "reference", "found", ""), self._results()),
+        )
+        shown += [html.table((name, *columns), rows) for name, columns, rows in tables if rows]
+        return "".join(shown)
+
+    def _problems(self) -> list[tuple[str, str, str]]:
+        return [(problem.what, problem.expected, problem.found) for problem in self.integrity.problems]
+
+    def _products(self) -> list[tuple[str, str, str]]:
+        return [
+            (product.path, product.tier, "; ".join(map(_told, product.differences[:_SHOWN])))
+            for product in self.products
+        ]
+
+    def _results(self) -> list[tuple[str, str, str, str]]:
+        return [
+            (
+                result.name,
+                _numbers(result.expected, result.unit),
+                _numbers(result.found, result.unit),
+                result.remark or ("the same" if result.equal else "agrees" if result.agrees else "differs"),
+            )
+            for result in self.results
+        ]
+
+
+def _told(difference: Difference) -> str:
+    return f"{difference.where}: {difference.expected} → {difference.found}"
+
+
+def _numbers(values: Iterable[float | None], unit: str) -> str:
+    return f"{', '.join(map(figure, values))} {written(unit)}".strip()
 
 
 @dataclass(frozen=True)
