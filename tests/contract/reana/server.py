@@ -26,7 +26,7 @@ import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -138,6 +138,12 @@ class Standin:
             return self.runs[name]
         found = [run for run in self.runs.values() if name in {run.name, run.name.partition(".")[0]}]
         return found[-1] if found else None
+
+    def renewed(self, run: Run) -> Run:
+        """Make the run that goes on in a finished run's workspace."""
+        again = replace(run, id=str(uuid.uuid4()), name=f"{run.name}.1", status="created", log="", starts=0)
+        self.runs[again.id] = again
+        return again
 
     def close(self) -> None:
         for run in self.runs.values():
@@ -570,7 +576,9 @@ class Handler(BaseHTTPRequestHandler):
                 raise RefusalError(
                     403, f"Workflow {run.name} could not be started because it is already {run.status}."
                 )
-            run.parameters = given.get("input_parameters") or {}
+            if given.get("restart"):
+                run = self.state.renewed(run)
+            run.parameters = given.get("input_parameters") or run.parameters
             run.options = given.get("operational_options") or {}
             self.state.execute(run)
         told = {"message": "Workflow successfully launched", "workflow_id": run.id, "workflow_name": run.name}

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from tests import capsules
 
+from relance import digest
 from relance.capsule import writing
 from relance.store.layout import Layout
 from relance.store.store import Store
@@ -302,3 +303,35 @@ def test_a_capsule_whose_steps_have_no_image_is_refused(
     assert "image '' of 'count', 'sum'" in done.err
     assert say("submit", "counting", "--set=threshold=9 TeV", "--skip-images").code == 2
     assert newest.asked == []
+
+
+def test_a_file_with_a_secret_is_not_sent_unless_it_is_allowed(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    folder = Path(serial())
+    token = "ghp_" + "Zk3v9Qw8Er7Ty6Ui5Op4As3Df2Gh1Jk0Lz9X"
+    (folder / "data/one.txt").write_text(f"one\ntoken = {token}\n")
+    done = say("submit", str(folder), "--skip-images", "--dry-run")
+    assert done.code == 2
+    assert "data/one.txt, line 2, can't be sent" in done.err
+    assert token not in done.err
+    assert newest.asked == []
+    allowed = digest.of_file(folder / "data/one.txt")
+    assert say("submit", str(folder), "--skip-images", f"--allow-secret={allowed}", "--wait").code == 0
+
+
+def test_a_failed_run_is_started_again_in_its_workspace_and_recorded(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = serial(second="[ ${word} != hello ] && echo ${word} > out.txt")
+    assert say("submit", folder, "--skip-images", "--wait", "--interval=0.1").code == 1
+    assert say("restart", "serial.1", "--set=word=5", "--set=wrd=6").code == 2
+    again = say("restart", "serial.1", "--set=word=world")
+    assert again.code == 0, again.err
+    assert again.out == "serial.1.1\n"
+    assert say("logs", "serial.1.1", "--follow", "--interval=0.1").code == 0
+    assert say("fetch", "serial.1.1", "-o", "got").code == 0
+    assert (tmp_path / "got/out.txt").read_text() == "world\n"
+    (record,) = (tmp_path / "got").glob(".snakemake/relance/run-reana-*/record.json")
+    assert json.loads(record.read_text())["run"]["remote"]["name"] == "serial.1.1"
+    assert say("stop", "serial.1").code == 2

@@ -20,6 +20,7 @@ for _command in (
     status.logs,
     status.files,
     fetch.fetch,
+    change.restart,
     change.stop,
     change.delete,
     change.prune,

@@ -1,16 +1,48 @@
-"""`relance reana stop`, `delete`, `prune` and `diff`: runs that are there already."""
+"""`relance reana restart`, `stop`, `delete`, `prune` and `diff`: runs that are there already."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from relance.cli import registries
 from relance.cli.inspect import size
-from relance.cli.reana import connecting, options, telling
+from relance.cli.reana import asking, connecting, options, telling
 from relance.errors import ExitCode
+
+
+@click.command(epilog=options.RUN_HELP)
+@options.NAMED
+@click.option("--set", "assignments", metavar="NAME=VALUE", multiple=True,
+              help="Another value of a parameter that the run has.")  # fmt: skip
+@click.option("--option", "engine_options", metavar="NAME=VALUE", multiple=True,
+              help="An operational option of REANA, such as CACHE=off.")  # fmt: skip
+@registries.CA_FILE
+def restart(
+    run: str, assignments: tuple[str, ...], engine_options: tuple[str, ...], ca_file: Path | None
+) -> ExitCode:
+    """Start RUN again, which finished or failed, in its workspace: what is there and up to date stays.
+
+    The run that goes on has a name of its own, which is printed; follow and fetch it by that.
+    """
+    from relance.engines.reana import notes, parameters
+
+    environment = dict(os.environ)
+    with connecting.connected(environment, ca_file) as client:
+        state = client.state(run)
+        given = asking.pairs(assignments, "--set")
+        # A server takes what is given for all there is.
+        wanted = parameters.again(client.parameters(state.workflow.id), given) if given else {}
+        made = client.start(state.workflow.id, wanted, asking.pairs(engine_options, "--option"), restart=True)
+        note = notes.of_run(connecting.notes(environment), client.server.address, state.workflow)
+        if note is not None:
+            kept = parameters.merged(dict(note.parameters), wanted)
+            notes.copied(replace(note, parameters=kept), made)
+        click.echo(made.name)
+    return ExitCode.OK
 
 
 @click.command(epilog=options.RUN_HELP)

@@ -29,6 +29,8 @@ class Asked:
     """Whether registries are asked for images."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """Of the configuration, with their types; nested as in it."""
+    allowed_secrets: tuple[str, ...] = ()
+    """Digests of files that only look as if they held secrets."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,13 @@ def prepare(source: Source, asked: Asked, environment: Mapping[str, str], scratc
     scratch: an empty folder, which gets what is sent in place of the analysis's own files.
 
     Raises:
-        InputError: a parameter, a path or an image is not as it has to be.
+        InputError: a parameter, a path or an image is not as it has to be, or a file holds a secret.
     """
-    from relance.engines.reana import images, parameters, rewriting, submitting
+    from relance import digest
+    from relance.engines.reana import images, parameters, rewriting, secrecy, submitting
 
     declared = source.declared
+    secrecy.require_none(declared, {*source.allowed_secrets, *map(digest.parse, asked.allowed_secrets)})
     typed = parameters.typed(declared, asking.pairs(asked.assignments, "--set"), source.interface)
     typed = parameters.merged(parameters.merged(source.configuration, typed), dict(asked.values))
     jobs = source.jobs(declared, typed)

@@ -19,7 +19,7 @@ from relance.engines.reana import declared, parameters
 from relance.engines.reana.declared import Declared, Language
 from relance.engines.reana.notes import Origin
 from relance.errors import InputError
-from relance.model import UNKNOWN
+from relance.model import UNKNOWN, Digest
 from relance.specification import reading
 from relance.specification.model import Interface
 
@@ -54,6 +54,8 @@ class Source:
     """That of a captured run; what is given replaces its values."""
     products: tuple[str, ...] = ()
     """Those of a captured run."""
+    allowed_secrets: tuple[Digest, ...] = ()
+    """Files that the specification says hold no secret."""
 
 
 @contextmanager
@@ -111,7 +113,9 @@ def _of_folder(folder: Path, environment: Mapping[str, str], chosen_store: Path 
     specifications = [
         path for path in sorted((folder / "specs").glob("*.yaml")) if reading.is_specification(path)
     ]
-    interface = reading.load(specifications[0]).interface if len(specifications) == 1 else None
+    specification = reading.load(specifications[0]) if len(specifications) == 1 else None
+    interface = specification.interface if specification is not None else None
+    allowed = specification.allowed_secrets if specification is not None else ()
 
     def jobs(sent: Declared, given: Mapping[str, Any]) -> tuple[Job, ...]:
         if found.language is not Language.SNAKEMAKE or found.file is None:
@@ -128,7 +132,16 @@ def _of_folder(folder: Path, environment: Mapping[str, str], chosen_store: Path 
     store = Store(places.store(environment, chosen_store))
     layout = store.layout if store.content.exists() else None
     holding = supply.of_folder(folder, layout)
-    return Source(found, interface, folder.name, jobs, holding, layout, Origin(folder))
+    return Source(
+        found,
+        interface,
+        folder.name,
+        jobs,
+        holding,
+        layout,
+        Origin(folder),
+        allowed_secrets=tuple(one.digest for one in allowed),
+    )
 
 
 def _stage(found: Declared, place: Path) -> None:
@@ -177,6 +190,7 @@ def of_capsule(folder: Path, capsule: Capsule, origin: Origin, layout: Layout) -
         origin,
         captured,
         products,
+        tuple(one.digest for one in capsule.specification.allowed_secrets),
     )
 
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 @click.option("--again", is_flag=True, help="Make another run though one of the same request is on its way.")
 @click.option("--image-registry", "image_registry", metavar="HOST/REPOSITORY",
               help="Push images that their registry lacks below this one, and name them so.")  # fmt: skip
+@click.option("--allow-secret", "allowed_secrets", metavar="DIGEST", multiple=True,
+              help="Send a file of this sha256 although it looks as if it held a secret.")  # fmt: skip
 @click.option("--skip-images", is_flag=True, help="Don't look whether the registries have the images.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be sent; push nothing, ask no server.")
 @shared.INTERVAL
@@ -60,6 +62,7 @@ def submit(  # noqa: PLR0917 - click passes each by name
     output: Path | None,
     again: bool,
     image_registry: str | None,
+    allowed_secrets: tuple[str, ...],
     skip_images: bool,
     dry_run: bool,
     interval: float,
@@ -71,9 +74,10 @@ def submit(  # noqa: PLR0917 - click passes each by name
 ) -> ExitCode:
     """Run the analysis of DIR (default: here), or of CAPSULE, on a REANA server.
 
-    Parameters are checked against the analysis's specification or reana.yaml, and images looked up in their
-    registries, before anything is sent; a capsule runs with the configuration that was captured. The same
-    command typed again goes on with an interrupted upload, and with a run that is on its way.
+    Parameters are checked against the analysis's specification or reana.yaml, files searched for secrets, and
+    images looked up in their registries, before anything is sent; a capsule runs with the configuration that
+    was captured. The same command typed again goes on with an interrupted upload, and with a run that is on
+    its way.
 
     \b
     relance reana submit --set signal.mass='2.5 TeV' --follow
@@ -83,7 +87,9 @@ def submit(  # noqa: PLR0917 - click passes each by name
 
     environment = dict(os.environ)
     target = registry(image_registry)
-    asked = sending.Asked(name, assignments, options, target, not skip_images)
+    asked = sending.Asked(
+        name, assignments, options, target, not skip_images, allowed_secrets=allowed_secrets
+    )
     with (
         signals.raising(),
         source.opened(analysis, environment, chosen_store) as given,

@@ -76,8 +76,10 @@ class Client:
         options: Mapping[str, Any],
         *,
         restart: bool = False,
-    ) -> None:
-        """Start a run; parameters keep their JSON types.
+    ) -> Workflow:
+        """Start a run, or a finished one again in the same workspace; parameters keep their JSON types.
+
+        Return the run that was started: a run that is started again gets a name and identifier of its own.
 
         Raises:
             RefusedError: the server won't; it says so of a run that was started already, too.
@@ -86,7 +88,8 @@ class Client:
         content: dict[str, Any] = {"input_parameters": parameters, "operational_options": options}
         if restart:
             content["restart"] = True
-        self.session.read("POST", _at(workflow, "start"), content=content, repeatable=False)
+        said = self.session.read("POST", _at(workflow, "start"), content=content, repeatable=False)
+        return answers.workflow(said, self.session.broken)
 
     def upload(self, workflow: str, path: str, body: Body) -> None:
         """Send a file into the workspace, replacing what has its name there."""

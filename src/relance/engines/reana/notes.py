@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,10 @@ def keep(note: Note, declared: Declared) -> None:
         copy = note.definition / path
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(declared.place(path), copy)
+    _write(note)
+
+
+def _write(note: Note) -> None:
     told = {
         "server": note.server,
         "workflow_id": note.workflow.id,
@@ -98,6 +102,15 @@ def keep(note: Note, declared: Declared) -> None:
         "products": note.products,
     }
     write_text(note.folder / _NOTE, json.dumps(told, indent=2) + "\n")
+
+
+def copied(note: Note, workflow: Workflow) -> Note:
+    """Keep for a run what is known of another that has the same workspace; return that note."""
+    made = replace(note, folder=note.folder.with_name(workflow.id), workflow=workflow)
+    shutil.copytree(note.folder, made.folder, dirs_exist_ok=True)
+    (made.folder / _FETCHED).unlink(missing_ok=True)
+    _write(made)
+    return made
 
 
 def _read(path: Path) -> Note | None:

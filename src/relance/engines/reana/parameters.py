@@ -40,13 +40,25 @@ def typed(declared: Declared, given: Mapping[str, str], interface: Interface | N
     found = values.overrides(interface, ours) if interface is not None and ours else {}
     for name, text in given.items():
         if name not in ours:
-            found[name] = _typed(declared, name, text, known)
+            found[name] = _typed(declared.parameters, name, text, known)
     if found and declared.language is not Language.SNAKEMAKE:
         for name in found:
             if name not in declared.parameters:
-                raise _unknown(declared, name, ())
+                raise _unknown(declared.parameters, name, ())
     # Servers replace what stands under a key of reana.yaml as a whole.
     return {name: merged(declared.parameters.get(name), value) for name, value in found.items()}
+
+
+def again(known: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    """Return the parameters of a run that is started again, with some replaced by values of the same types.
+
+    Raises:
+        InputError: a name that the run doesn't have, or a value of another type.
+    """
+    found: dict[str, Any] = merged(
+        dict(known), {name: _typed(known, name, text, {}) for name, text in given.items()}
+    )
+    return found
 
 
 def configuration(declared: Declared, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,10 +83,10 @@ def merged(below: Any, above: Any) -> Any:
     return {**below, **{key: merged(below.get(key), value) for key, value in above.items()}}
 
 
-def _typed(declared: Declared, name: str, text: str, known: Mapping[str, object]) -> Any:
-    if name not in declared.parameters:
-        raise _unknown(declared, name, known)
-    default = declared.parameters[name]
+def _typed(defaults: Mapping[str, Any], name: str, text: str, known: Mapping[str, object]) -> Any:
+    if name not in defaults:
+        raise _unknown(defaults, name, known)
+    default = defaults[name]
     if isinstance(default, str):
         return text
     value = document.value(text, Path("--set"))
@@ -104,8 +116,8 @@ def _kind(value: Any) -> str:
     return _KINDS.get(type(value), "nothing")
 
 
-def _unknown(declared: Declared, name: str, known: Mapping[str, object] | tuple[()]) -> InputError:
-    names = [*declared.parameters, *known]
+def _unknown(defaults: Mapping[str, Any], name: str, known: Mapping[str, object] | tuple[()]) -> InputError:
+    names = [*defaults, *known]
     nearest = difflib.get_close_matches(name, names, n=1)
     return InputError(
         f"parameter '{name}'",
