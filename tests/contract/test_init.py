@@ -83,6 +83,14 @@ def test_a_specification_that_is_there_is_kept_unless_forced(tidy: Relance) -> N
     assert path.read_text() == drafted
 
 
+def test_a_specification_of_another_name_is_the_analysis_s_own(tidy: Relance) -> None:
+    assert tidy("init", "-o", "specs/search.yaml").returncode == 0
+    refused = tidy("init")
+    assert refused.returncode == 2
+    assert "specs/search.yaml" in refused.stderr
+    assert [path.name for path in (tidy.folder / "specs").iterdir()] == ["search.yaml"]
+
+
 def test_a_broken_specification_is_told_instead_of_drafted_over(tidy: Relance) -> None:
     assert tidy("init", "-o", "mine.yaml").returncode == 0
     path = tidy.folder / "mine.yaml"

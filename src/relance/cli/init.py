@@ -32,7 +32,7 @@ def init(analysis: Path, output: Path | None, config: str | None, dry_run: bool,
     snakefile = snakemake.snakefile(analysis)
     given = values.configuration(config, analysis, Path.cwd()) if config else None
     found = graph.read(analysis, snakefile, given, os.environ)
-    path = output or analysis / "specs" / f"{draft.name(analysis, found)}.yaml"
+    path = output or _known(analysis) or analysis / "specs" / f"{draft.name(analysis, found)}.yaml"
     text = draft.text(analysis, found, history.read(analysis))
     if dry_run:
         click.echo(text, nl=False)
@@ -47,6 +47,12 @@ def init(analysis: Path, output: Path | None, config: str | None, dry_run: bool,
     for line, question in questions:
         click.echo(f"    {_shown(path)}:{line}: {question}")
     click.echo("answer each in the file and remove its comment; docs/specification.md explains the keys")
+
+
+def _known(analysis: Path) -> Path | None:
+    """Return the specification that the analysis has, whatever it is called: a second would be in the way."""
+    found = [path for path in sorted((analysis / "specs").glob("*.yaml")) if reading.is_specification(path)]
+    return found[0] if len(found) == 1 else None
 
 
 def _there_already(path: Path) -> InputError:
@@ -64,7 +70,7 @@ def _there_already(path: Path) -> InputError:
         found=state,
         next_step="finish it, or type the command with --force to draft it anew (what is in it is lost)"
         if left
-        else "there is nothing to do; --force drafts it anew (what is in it is lost)",
+        else "go on with 'relance run' and 'relance capture'; --force drafts it anew (what is in it is lost)",
     )
 
 
