@@ -3,48 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from relance.checks import (
     commands,
     images,
-    inputs,
     reana_file,
     reana_rules,
     secrets,
+    serial_rules,
     silencing,
-    snakefile,
-    snakefile_rules,
+    snakefile_check,
     workflow_check,
 )
 from relance.checks.commands import Command
 from relance.checks.files import Files
 from relance.checks.finding import Finding, Place, Target, ordered
 from relance.checks.images import Named, Users
-from relance.checks.jobs import Jobs
 from relance.checks.reana_file import ReanaFile, SerialStep
 from relance.checks.refusals import refused
 from relance.checks.report import Report
-from relance.checks.snakefile import Snakefile
+from relance.checks.snakefile_check import Ask
 from relance.checks.subject import Subject
 from relance.checks.workflow_check import Given
-from relance.errors import InputError, RelanceError
+from relance.errors import InputError
 from relance.languages import recast_atlas, yamlfile
 from relance.specification import reading
 from relance.specification.model import Specification
 
 _LARGEST = 5 << 20  # bytes; of larger files no secrets are looked for
 _MOST_FILES = 2000
-
-Ask = Callable[[str, Mapping[str, Any]], Jobs]
-"""Gives the jobs of a Snakefile, run with parameters in place of its own.
-
-Raises:
-    RelanceError: Snakemake refuses the analysis.
-"""
 
 
 @dataclass
@@ -151,8 +141,8 @@ class _Checker:
 
     def _take_steps(self, steps: tuple[SerialStep, ...], found: ReanaFile | None) -> None:
         if steps:
-            self._all.findings += reana_rules.check_serial(steps, found)
-            self._take(reana_rules.images(steps), reana_rules.commands(steps), self._target)
+            self._all.findings += serial_rules.check(steps, found)
+            self._take(serial_rules.images(steps), serial_rules.commands(steps), self._target)
 
     def _take(self, named: Iterable[Named], texts: Iterable[Command], target: Target | None) -> None:
         """Check images and commands, in whichever language they are written."""
@@ -214,39 +204,13 @@ class _Checker:
         self._all.looked_at += checked.looked_at
 
     def _check_snakefile(self, file: str) -> None:
-        found = snakefile.read(self._root, file)
-        self._all.looked_at += found.files
-        self._all.findings += [*found.wrong, *found.unseen]
         # What reana.yaml runs may be something else, with this Snakefile for other places.
-        own = self._reana is None or self._reana.language == "snakemake"
-        target = self._target if own else None
-        if target is Target.REANA:
-            folders = self._reana.sent if self._reana is not None else ()
-            self._all.findings += snakefile_rules.check(found, self._files, folders)
-        jobs = None
-        if not any(one.code == "RL001" for one in found.wrong):
-            jobs = self._jobs(file, found)
-        named = list(snakefile_rules.images(found))
-        used = _with_images(named, jobs, found) if jobs is not None else named
-        self._take(used, snakefile_rules.commands(found), target)
-        if jobs is not None:
-            self._all.findings += inputs.check_jobs(jobs, found)
-        elsewhere = list(inputs.check(found, self._root))
-        self._all.findings += [one for one in elsewhere if jobs is None or one.code != "RL501"]
-        if self._reana is not None and self._reana.language == "snakemake":
-            self._all.findings += reana_rules.check_sent(self._reana, found, jobs)
-
-    def _jobs(self, file: str, found: Snakefile) -> Jobs | None:
-        if self._ask is None:
-            return None
-        given = self._reana.mapping("inputs", "parameters") if self._reana is not None else {}
-        try:
-            return self._ask(file, given)
-        except RelanceError as error:
-            places = {rule.name: rule.at("input") for rule in found.rules}
-            missing = inputs.missing(error.found, places, Place(file))
-            self._all.findings += missing or refused(error, file, code="RL002")
-            return None
+        reana = self._reana if self._reana is not None and self._reana.language == "snakemake" else None
+        target = self._target if reana is not None or self._reana is None else None
+        checked = snakefile_check.check(file, self._files, reana, target, self._ask)
+        self._all.findings += checked.findings
+        self._all.looked_at += checked.looked_at
+        self._take(checked.images, checked.commands, target)
 
     def _not_looked_at(self, place: Place, what: str) -> None:
         self._all.findings.append(
@@ -295,24 +259,3 @@ class _Checker:
         except InputError as error:
             self._all.findings += refused(error, file)
             return None
-
-
-def _with_images(named: list[Named], jobs: Jobs, found: Snakefile) -> Iterator[Named]:
-    """Give images as the graph has them, with the places of the rules; those of other rules as written."""
-    if not jobs.images:
-        yield from named
-        return
-    places = {rule.name: rule.at("container") for rule in found.rules}
-    written = {one.subject: one for one in named}
-    seen: set[tuple[str, str]] = set()
-    for job in jobs.jobs:
-        key = (job.rule, job.image or "")
-        if not job.image or key in seen:
-            continue
-        seen.add(key)
-        subject = f"rule {job.rule}"
-        before = written.get(subject)
-        place = places.get(job.rule, Place(found.files[0]))
-        yield Named(job.image, place, subject, images.Language.SNAKEMAKE, before.user if before else None)
-    ran = {f"rule {job.rule}" for job in jobs.jobs}
-    yield from (one for one in named if one.subject not in ran and one.subject != "all rules")

@@ -11,20 +11,19 @@ from relance.errors import RelanceError
 _WHERE = re.compile(r"(?P<file>[^:\n]+):(?P<line>\d+): (?P<what>.*)", re.DOTALL)
 
 
-def refused(error: RelanceError, file: str, folder: str = "", code: str = "RL001") -> Iterator[Finding]:
+def refused(error: RelanceError, file: str, folder: str = "") -> Iterator[Finding]:
     """Give what an error tells as findings.
 
     Args:
         error: it and those that it brings along.
         file: where it is if it doesn't say.
         folder: what its file names are relative to.
-        code: that of the findings.
     """
     for one in (error, *error.also):
         found = _WHERE.fullmatch(one.subject)
         where = f"{folder}/{found['file']}" if found and folder else found["file"] if found else file
         yield Finding(
-            code,
+            "RL001",
             Place(where, int(found["line"]) if found else None),
             found["what"] if found else one.subject,
             expected=one.expected,

@@ -7,7 +7,6 @@ image: busybox   # relance: ignore[RL201]
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from relance.checks.codes import CODES
 from relance.checks.files import Files
 from relance.checks.finding import Finding, Place
+from relance.checks.names import suggestion
 
 _COMMENT = re.compile(r"#\s*relance:\s*ignore(?P<file>-file)?\[(?P<codes>[^\]]*)\]")
 
@@ -51,7 +51,6 @@ def unknown(files: Files, looked_at: Iterable[str]) -> tuple[Finding, ...]:
             for comment in _COMMENT.finditer(line):
                 for code in _codes(comment):
                     if code not in CODES:
-                        nearest = difflib.get_close_matches(code, CODES, n=1, cutoff=0.6)
                         found.append(
                             Finding(
                                 "RL004",
@@ -59,7 +58,7 @@ def unknown(files: Files, looked_at: Iterable[str]) -> tuple[Finding, ...]:
                                 "a comment that is to silence a finding",
                                 expected="codes of docs/check.md",
                                 found=repr(code),
-                                next_step=f"write {nearest[0]}" if nearest else "correct or remove it",
+                                next_step=suggestion(code, CODES) or "correct or remove it",
                             )
                         )
     return tuple(found)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from relance.checks.files import Files
 from relance.checks.finding import Finding, Place
+from relance.checks.names import suggestion
 from relance.languages.model import (
     Case,
     Constant,
@@ -27,6 +27,7 @@ from relance.languages.model import (
 from relance.languages.support import jsonpath
 
 INIT = "init"
+_CORRECT = "correct the name"
 _FIELD = re.compile(r"\$?\.?(?P<name>[A-Za-z_@][A-Za-z0-9_@-]*)")
 
 
@@ -134,7 +135,7 @@ def _stages(scope: Scope, stage: Stage, files: Files) -> Iterator[Finding]:
                     f"{scope.subject(stage)} waits for or reads {query!r}",
                     expected=f"one of {', '.join(one for one in known if one != stage.name)}",
                     found=f"no stage '{name}'",
-                    next_step=_nearest(name, known),
+                    next_step=suggestion(name, known) or _CORRECT,
                 )
 
 
@@ -157,7 +158,7 @@ def _outputs(scope: Scope, stage: Stage, files: Files) -> Iterator[Finding]:
                     f"{scope.subject(stage)} reads {name!r} of '{one}'",
                     expected=f"one of {', '.join(sorted(known)) or 'nothing'}",
                     found="no such output",
-                    next_step=_nearest(name, known),
+                    next_step=suggestion(name, known) or _CORRECT,
                 )
 
 
@@ -169,7 +170,7 @@ def _parameter(scope: Scope, stage: Stage, name: str, files: Files) -> Iterator[
             f"{scope.subject(stage)} reads the parameter {name!r}",
             expected=f"one of {', '.join(sorted(scope.names)) or 'none'}",
             found="none of this name",
-            next_step=_nearest(name, scope.names),
+            next_step=suggestion(name, scope.names) or _CORRECT,
         )
 
 
@@ -261,8 +262,3 @@ def _is_job(name: str, scope: Scope) -> bool:
     stem, _, number = name.rpartition("_")
     stage = scope.workflow.stage(stem)
     return number.isdigit() and stage is not None and stage.many
-
-
-def _nearest(name: str, known: Collection[str] | Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"write '{nearest[0]}'" if nearest else "correct the name"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from relance import digest
-from relance.checks.checking import Ask
 from relance.checks.images import Users
 from relance.checks.jobs import Job, Jobs
+from relance.checks.snakefile_check import Ask
 from relance.errors import InputError, RelanceError
 from relance.languages import yamlfile
 from relance.model import UNKNOWN

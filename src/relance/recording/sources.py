@@ -17,6 +17,10 @@ from typing import Any, Protocol
 from relance.engines import snakemake
 from relance.engines.progress import EventFile
 
+_SAYS_NOTHING = re.compile(
+    r'\s+File ".+", line \d+, in |(?:Traceback|Wildcards):\s*$|Building DAG of jobs|Updating checkpoint dependencies'
+)
+_LAST_LINES = 40
 _EXIT = re.compile(r"returned non-zero exit status (\d+)")
 _TIMEOUT = 600.0  # seconds
 
@@ -226,7 +230,13 @@ def graph(
         except TimeoutError as error:
             return None, str(error)
         found = written_graph(outfile)
-    return found, "" if found else "\n".join(done.errors.strip().splitlines()[-5:])
+    return found, "" if found else _last_words(done.errors)
+
+
+def _last_words(errors: str) -> str:
+    """Return the end of what Snakemake said, without the lines that tell where in a program it was."""
+    said = [line for line in errors.splitlines() if line.strip() and not _SAYS_NOTHING.match(line)]
+    return "\n".join(said[-_LAST_LINES:])
 
 
 def written_graph(path: Path) -> Graph | None:
