@@ -2,19 +2,21 @@
 
     python bench/recast.py [--config quick] [--mass 2500] [--cores 2] [--yadage DIR] [--keep DIR]
 
-The analysis is run and captured; the capsule goes as one file into a store of its own that knows nothing
-else, as on another machine. Then, each with the same images and cores, the clock around the whole command:
+Each with the same images, which 'relance images build' made here, and cores; the clock is around the whole
+command:
 
-- `relance recast` with another mass, after one with yet another (which makes the runtime images, once a
-  machine),
-- a fresh copy of the analysis with that mass under bare `snakemake --use-singularity`,
-- the jobs of that fresh run as stages of a yadage workflow, in Podman or Docker, since yadage takes no image
-  files. yadage 0.21.2 needs a Python environment of its own: DIR is one, made there if it isn't
+- the analysis with that mass under bare `snakemake --use-singularity`, from a fresh copy,
+- `relance recast` with that mass, after one with yet another (which makes the runtime images, once a
+  machine). The capsule is of a run with the mass that the analysis has: in a copy of the fresh run Snakemake
+  ran once more what the mass changes. It goes as one file into a store that knows nothing else, as on
+  another machine,
+- the jobs of the fresh run as stages of a yadage workflow, in Podman or Docker, since yadage takes no image
+  files. yadage 0.21.2 needs a Python environment of its own: DIR is one, made there if it isn't,
 - a Snakemake run of one rule that does nothing. Beside it the time in which at least one of the recast's jobs
   ran: what a recast takes beyond both is its own overhead.
 
-Prints a table; exits with 1 if a target is missed: 5 times faster than fresh, and not more than the empty run
-+ 1 s + 10% above the jobs' own time.
+Prints a table; exits with 1 if a target is missed: 5 times faster than fresh, which is meant for 'quick', and
+not more than the empty run + 1 s + 10% above the jobs' own time. On two cores 'quick' takes about ten minutes.
 """
 
 from __future__ import annotations
@@ -39,10 +41,23 @@ from relance.recording import sources
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "workflows", "containers", "envs", "specs")
-YADAGE = "yadage==0.21.2"
+YADAGE = "tests/machine/yadage.txt"
 FASTER = 5.0
 SECONDS, FRACTION = 1.0, 0.1
-MADE = ("store", "first", "recast", "fresh", "empty0", "empty1", "empty2", "yadage", "out", "bin")
+MADE = (
+    "origin",
+    "original",
+    "store",
+    "first",
+    "recast",
+    "fresh",
+    "empty0",
+    "empty1",
+    "empty2",
+    "yadage",
+    "out",
+    "bin",
+)
 EMPTY = "rule all:\n    output: 'done'\n    shell: 'touch {output}'\n"
 
 
@@ -71,10 +86,12 @@ def main() -> int:
 
 def compare(folder: Path, config: str, mass: str, cores: int, yadage: Path | None) -> int:
     """Measure all, print the table and return the exit status."""
-    say("running and capturing the analysis")
-    capsule = captured(folder, config, cores)
     for name in MADE:
         shutil.rmtree(folder / name, ignore_errors=True)  # of an earlier call that was to be kept
+    say("fresh run")
+    fresh, analysis = fresh_run(folder, config, mass, cores)
+    say("running with the analysis's own mass, and capturing that")
+    capsule = captured(folder, analysis, config, cores)
     environment = {**os.environ, "RELANCE_STORE": str(folder / "store")}
     call("import", str(capsule), environment=environment)
     say("first recast")
@@ -84,19 +101,17 @@ def compare(folder: Path, config: str, mass: str, cores: int, yadage: Path | Non
     record = json.loads((folder / "recast" / "recast.json").read_text("utf-8"))
     ran = [job["name"] for job in record["jobs"] if job["state"] == "run"]
     own = busy(folder / "recast")
-    say("fresh run")
-    fresh, analysis = fresh_run(folder, config, mass, cores)
     empty = min(empty_run(folder / f"empty{number}", cores) for number in range(3))
     limit = f"results/{config}/fit/result.json"
     same = json.loads((analysis / limit).read_text("utf-8"))["limits"]
     found = folder / "recast/work/analysis" / limit
     agrees = json.loads(found.read_text("utf-8"))["limits"] == same
     rows = [
+        Row("fresh snakemake --use-singularity", fresh, "all jobs"),
         Row("relance recast", seconds, f"{len(ran)} of {len(record['jobs'])} jobs run: {', '.join(ran)}"),
         Row("  the first on this machine", first, "runtime images made, too"),
         Row("  its jobs alone", own, "at least one of them running"),
         Row("empty Snakemake run", empty, "one rule, no container; the best of 3"),
-        Row("fresh snakemake --use-singularity", fresh, f"the same limits: {'yes' if agrees else 'NO'}"),
         yadage_row(folder, analysis, cores, yadage),
     ]
     print(f"\n{'dilepton, ' + config + f', {cores} cores':<36}{'s':>8}{'÷ recast':>10}")
@@ -105,7 +120,10 @@ def compare(folder: Path, config: str, mass: str, cores: int, yadage: Path | Non
         print(f"{row.name:<36}{shown}  {row.remark}")
     overhead, allowed = seconds - own, empty + SECONDS + FRACTION * own
     checks = (
-        (fresh / seconds >= FASTER, f"{fresh / seconds:.1f} times faster than fresh (target: {FASTER:g})"),
+        (
+            fresh / seconds >= FASTER,
+            f"{fresh / seconds:.1f} times faster than fresh (target on quick: {FASTER:g})",
+        ),
         (overhead <= allowed, f"{overhead:.1f} s beyond its jobs (target: at most {allowed:.1f} s)"),
         (agrees, "the limits of the fresh run" if agrees else "other limits than the fresh run"),
     )
@@ -114,19 +132,19 @@ def compare(folder: Path, config: str, mass: str, cores: int, yadage: Path | Non
     return 0 if all(met for met, _ in checks) else 1
 
 
-def captured(folder: Path, config: str, cores: int) -> Path:
-    """Run a copy of the analysis in a store that has its images, capture it and return the capsule's file."""
+def captured(folder: Path, fresh: Path, config: str, cores: int) -> Path:
+    """Run a copy of a finished run with the analysis's own mass, capture it and return the capsule's file."""
     capsule = folder / "dilepton.tar"
-    if not capsule.exists():
-        environment = {**os.environ, "RELANCE_STORE": str(folder / "origin")}
-        analysis = copied(folder / "original")
-        for name, image in built(analysis).items():
-            short = image["config"].removeprefix("sha256:")[:12]
-            source = f"oci:{Path(image['runtime']['path']).parents[2] / 'content'}:{name}/{short}"
-            call("images", "import", source, "--name", name, "-q", environment=environment)
-        options = ("--config", config, "--runtime", "apptainer", "--cores", str(cores), "-q")
-        call("run", str(analysis), *options, environment=environment)
-        call("capture", str(analysis), "-o", str(capsule), "-q", environment=environment)
+    environment = {**os.environ, "RELANCE_STORE": str(folder / "origin")}
+    analysis = folder / "original"
+    shutil.copytree(fresh, analysis, symlinks=True)
+    for name, image in built(analysis).items():
+        short = image["config"].removeprefix("sha256:")[:12]
+        source = f"oci:{Path(image['runtime']['path']).parents[2] / 'content'}:{name}/{short}"
+        call("images", "import", source, "--name", name, "-q", environment=environment)
+    options = ("--config", config, "--runtime", "apptainer", "--cores", str(cores), "-q")
+    call("run", str(analysis), *options, environment=environment)
+    call("capture", str(analysis), "-o", str(capsule), "-q", environment=environment)
     return capsule
 
 
@@ -140,6 +158,8 @@ def built(analysis: Path) -> dict[str, Any]:
 def fresh_run(folder: Path, config: str, mass: str, cores: int) -> tuple[float, Path]:
     """Run a fresh copy under bare Snakemake; return its time and where it is."""
     analysis = copied(folder / "fresh")
+    for image in built(analysis).values():
+        Path(image["runtime"]["path"]).read_bytes()  # whether it lay in memory before is not to be measured
     overlay = folder / "mass.yaml"
     overlay.write_text(f"signal:\n  mass: {mass}\n", "utf-8")
     configurations = (f"workflows/dilepton/config/{config}.yaml", str(overlay))
@@ -173,7 +193,8 @@ def yadage_row(folder: Path, analysis: Path, cores: int, environment: Path | Non
     if not program.exists():
         say("making yadage's environment")
         venv.create(environment, with_pip=True)
-        subprocess.run([environment / "bin" / "pip", "install", "--quiet", YADAGE], check=True)
+        install = (environment / "bin" / "pip", "install", "--quiet", "--require-hashes", "-r")
+        subprocess.run([*install, ROOT / YADAGE], check=True)
     say("yadage")
     jobs = finished(analysis)
     place = copied(folder / "yadage")
