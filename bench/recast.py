@@ -16,7 +16,7 @@ command:
   ran: what a recast takes beyond both is its own overhead.
 
 Prints a table; exits with 1 if a target is missed: 5 times faster than fresh, which is meant for 'quick', and
-not more than the empty run + 1 s + 10% above the jobs' own time. On two cores 'quick' takes about ten minutes.
+not more than the empty run + 1 s + 10% above the jobs' own time. On two cores 'quick' takes ten minutes.
 """
 
 from __future__ import annotations
