@@ -2,7 +2,8 @@
 
     python yadage_runs.py TOPLEVEL SCRATCH NAME...
 
-For NAME there are NAME.yml and, if it has parameters, NAME.input.yml; inputs/NAME has its files.
+For NAME there are NAME.yml and, if it has parameters, NAME.input.yml; inputs/NAME has its files. Without a
+NAME each line of the standard input is one, answered by a line of JSON.
 """
 
 import functools
@@ -29,7 +30,12 @@ def main(toplevel: Path, scratch: Path, names: list[str]) -> None:
     matches = glob2.glob
     glob2.glob = lambda pattern: sorted(matches(pattern))  # else in the file system's order
     os.environ["PACKTIVITY_LOGGING_DISABLE"] = "true"
-    print(json.dumps({name: run(toplevel, scratch / name, name) for name in names}))  # noqa: T201
+    if names:
+        print(json.dumps({name: run(toplevel, scratch / name, name) for name in names}))  # noqa: T201
+        return
+    for line in sys.stdin:
+        name = line.strip()
+        print(json.dumps(run(toplevel, scratch / name, name)), flush=True)  # noqa: T201
 
 
 def run(toplevel: Path, folder: Path, name: str) -> dict:
