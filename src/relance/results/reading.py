@@ -19,6 +19,8 @@ READERS = frozenset({Visibility.PUBLIC, Visibility.COLLABORATION})
 """What an analyst may see: all that isn't blinded."""
 
 _MOST_BYTES = 1 << 28
+_SNAKEMAKE_MARK = ".snakemake_timestamp"
+"""What Snakemake leaves in each folder that a job makes; no part of what the job made."""
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_.-]+)\}")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
@@ -148,7 +150,7 @@ class Folder:
         if place.is_dir():
             inside = [file for file in place.rglob("*") if file.is_file() and not file.is_symlink()]
             size = sum(file.stat().st_size for file in inside)
-            return ResultFile(path, digest.of_tree(place), size)
+            return ResultFile(path, digest.of_tree(place, leaving_out=(_SNAKEMAKE_MARK,)), size)
         return ResultFile(path, digest.of_file(place), place.stat().st_size)
 
     def _place(self, path: str) -> Path:

@@ -210,3 +210,13 @@ def test_results_show_hostile_text_as_text(folder: Path) -> None:
 
 def test_a_placeholder_may_name_a_nested_key() -> None:
     assert reading.placed("{a.b}/x", {"a": {"b": "out"}}, "x") == "out/x"
+
+
+def test_the_mark_that_snakemake_leaves_in_a_folder_is_no_part_of_a_result(tmp_path: Path) -> None:
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots/a.png").write_bytes(b"a")
+    before = reading.Folder(tmp_path).describe("plots")
+    (tmp_path / "plots/.snakemake_timestamp").touch()
+    assert reading.Folder(tmp_path).describe("plots") == before
+    (tmp_path / "plots/a.png").write_bytes(b"b")
+    assert reading.Folder(tmp_path).describe("plots") != before
