@@ -184,6 +184,22 @@ def test_the_form_for_yadage_is_read_back_with_its_images_and_queries(tmp_path: 
     assert step.environment.reference == "registry.example:5000/a/tool:1.0"
 
 
+@pytest.mark.parametrize(
+    ("image", "written"),
+    [
+        ("python", ("python", "latest")),
+        ("r.example:5000/tool", ("r.example:5000/tool", "latest")),
+        ("r.example:5000/tool:1", ("r.example:5000/tool", "1")),
+        ("tool@sha256:" + "1" * 64, ("tool@sha256", "1" * 64)),
+    ],
+)
+def test_name_and_tag_of_an_image_are_told_apart(image: str, written: tuple[str, str]) -> None:
+    plan = planned(job("a", [], ["x"], image=f"docker://{image}"))
+    (stage,) = expanded.document(staged.workflow(plan))["stages"]
+    environment = stage["scheduler"]["step"]["environment"]
+    assert (environment["image"], environment["imagetag"]) == written
+
+
 def test_an_image_is_called_as_registries_or_docker_know_it() -> None:
     local = ImageRef("tool", ("/store/tool.sqsh", "docker://relance/tool"), BUILT, None)
     published = ImageRef("pub", ("docker://relance/pub", "docker://r.example/pub@sha256:22"), None, None)

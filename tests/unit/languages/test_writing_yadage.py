@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from tests.unit.languages.workflows import own, without_origins, workflows
 
+from relance.errors import InputError
 from relance.languages import model, snakefile, yadage
 from relance.languages.writing import text
 from relance.languages.writing import yadage as writing
@@ -20,7 +21,7 @@ def read_back(folder: Path, workflow: model.Workflow) -> model.Workflow:
 
 @given(workflow=workflows())
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
@@ -41,6 +42,13 @@ def test_our_workflows_are_read_back_as_they_were_and_compile_to_the_same_jobs(
     again = read_back(tmp_path, workflow)
     assert again == workflow
     assert snakefile.compiled(again, "w.yml", {}) == snakefile.compiled(workflow, "w.yml", {})
+
+
+def test_steps_that_share_a_folder_are_refused_by_place() -> None:
+    step = model.Step(model.Commands(("true",)), None, model.Constant({}), model.Origin("reana.yaml", 7))
+    stage = model.Stage("a", model.Ready(), model.Single(), (), (model.Case(step),), step.origin)
+    with pytest.raises(InputError, match=r"reana\.yaml:7"):
+        writing.document(model.Workflow((stage,)))
 
 
 def test_nothing_of_the_shorthand_is_left() -> None:

@@ -34,10 +34,10 @@ SELECTORS = st.builds(
 EXPRESSIONS = st.one_of(
     SELECTORS, st.builds(model.FromValue, NAMES, st.none() | st.sampled_from(("one[0]", "two")))
 )
+IMAGES = (("library/busybox", "1.36"), ("registry.example:5000/a/b", "latest"), ("a@sha256:" + "1" * 64, ""))
 CONTAINERS = st.builds(
-    model.Container,
-    st.sampled_from(("library/busybox", "registry.example:5000/a/b", "a@sha256")),
-    st.sampled_from(("latest", "1.36", "0123abcd")),
+    lambda image, *more: model.Container(*image, *more),
+    st.sampled_from(IMAGES),
     st.lists(
         st.sampled_from(("CVMFS", "GRIDProxy", "kerberos: True", "kubernetes_uid: 500, compute_backend: x")),
         max_size=2,
@@ -95,6 +95,7 @@ def stages(draw: st.DrawFn, name: str, workflows: st.SearchStrategy[model.Workfl
         origin=NOWHERE,
         registered=draw(st.dictionaries(NAMES, EXPRESSIONS, max_size=2)),
         relative=draw(st.booleans()),
+        discover=draw(st.booleans()),
     )
 
 

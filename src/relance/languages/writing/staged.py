@@ -139,9 +139,9 @@ def _environment(image: str | None) -> Container | Local:
     if image is None:
         return Local()
     name, _, tag = image.rpartition(":")
-    if not name or "/" in tag:
-        return Container(image)
-    return Container(name, tag)
+    if "@" in image:
+        return Container(image, "")
+    return Container(name, tag) if name and "/" not in tag else Container(image)
 
 
 def _at(step: Step) -> str:

@@ -150,10 +150,11 @@ def _environment(environment: Container | Local | None) -> dict[str, Json] | Non
         case Local():
             return {"environment_type": "localproc-env"}
         case Container():
+            image, _, tag = environment.reference.rpartition(":")
             return {
                 "environment_type": "docker-encapsulated",
-                "image": environment.image,
-                **({"imagetag": environment.tag} if environment.tag else {}),
+                "image": image,
+                "imagetag": tag,
                 "envscript": environment.setup,
                 "resources": [_resource(one) for one in environment.resources],
                 "workdir": environment.folder,
