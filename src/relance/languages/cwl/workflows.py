@@ -119,7 +119,7 @@ class _Reader:
         there = [one.name for one in (runs.outputs if isinstance(runs, Tool) else runs.results)]
         for output in outputs:
             if output not in there:
-                raise part.refusal(
+                raise part.need("out", "a step").refusal(
                     f"the step '{name}' has no output '{output}'",
                     found=", ".join(there) or "none",
                     expected="one of its process",

@@ -1,0 +1,226 @@
+"""What is read of the Common Workflow Language, and what is refused by file and line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relance.errors import InputError
+from relance.languages.cwl import compiling, documents, parameters, workflows
+from relance.languages.cwl.given import Given
+from relance.languages.cwl.limits import UnsupportedError
+from relance.languages.cwl.model import Array, Enum, Plain, Secondary, Tool, Union
+from relance.languages.cwl.workflows import Reading
+
+TOOL = """cwlVersion: v1.2
+class: CommandLineTool
+baseCommand: echo
+inputs:
+  text: string
+outputs:
+  said: stdout
+"""
+WORKFLOW = """cwlVersion: v1.2
+class: Workflow
+inputs:
+  text: string
+outputs:
+  said: {type: File, outputSource: say/said}
+steps:
+  say:
+    run: tool.cwl
+    in: {text: text}
+    out: [said]
+"""
+
+
+def read(folder: Path, text: str, name: str = "w.cwl") -> Reading:
+    (folder / name).write_text(text, "utf-8")
+    return workflows.read(documents.root(folder, name), Given())
+
+
+def tool(folder: Path, text: str) -> Tool:
+    runs = read(folder, text).workflow.steps[0].runs
+    assert isinstance(runs, Tool)
+    return runs
+
+
+def test_a_tool_alone_is_a_workflow_of_one_step(tmp_path: Path) -> None:
+    workflow = read(tmp_path, TOOL).workflow
+    assert [step.name for step in workflow.steps] == ["w"]
+    assert [result.link.sources for result in workflow.results] == [("w/said",)]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("string", Plain("string")),
+        ("'File[]?'", Union((Plain("null"), Array(Plain("File"))))),
+        ("['null', int]", Union((Plain("null"), Plain("int")))),
+        ("{type: enum, symbols: [a, b]}", Enum(("a", "b"))),
+        ("{type: array, items: {type: array, items: int}}", Array(Array(Plain("int")))),
+    ],
+)
+def test_types_are_read_however_they_are_written(tmp_path: Path, written: str, expected: Any) -> None:
+    found = tool(tmp_path, TOOL.replace("text: string", f"text: {{type: {written}}}"))
+    assert found.inputs[0].type == expected
+
+
+def test_files_beside_files_are_required_of_inputs_only(tmp_path: Path) -> None:
+    text = TOOL.replace("text: string", "data: {type: File, secondaryFiles: [.idx, '^.log?']}")
+    text = text.replace(
+        "said: stdout", "said: {type: File, secondaryFiles: [.idx], outputBinding: {glob: x}}"
+    )
+    found = tool(tmp_path, text)
+    assert found.inputs[0].secondary == (Secondary(".idx", True), Secondary("^.log", False))
+    assert found.outputs[0].secondary == (Secondary(".idx", False),)
+
+
+def test_a_tool_needs_what_the_workflow_around_it_needs_unless_it_says_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "tool.cwl").write_text(f"{TOOL}hints: {{DockerRequirement: {{dockerPull: 'inner:1'}}}}\n")
+    around = (
+        "requirements: {DockerRequirement: {dockerPull: 'outer:1'}, ResourceRequirement: {coresMin: 4}}\n"
+    )
+    runs = read(tmp_path, WORKFLOW + around).workflow.steps[0].runs
+    assert isinstance(runs, Tool)
+    assert (runs.image, runs.resources.cores) == ("outer:1", 4)  # a requirement goes before a hint
+
+
+def test_hints_that_are_not_heeded_are_told_with_their_lines(tmp_path: Path) -> None:
+    text = f"{TOOL}hints:\n  reana: {{kerberos: true}}\n  SoftwareRequirement: {{packages: {{root: {{}}}}}}\n"
+    assert [where for where, _ in read(tmp_path, text).notes] == ["w.cwl:9", "w.cwl:10"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("baseCommand: echo", "arguments: ['$(inputs.text + 1)']", "w.cwl:3: JavaScript can't be compiled"),
+        ("baseCommand: echo", "arguments:\n  - {position: '${return 1;}'}", "w.cwl:4: JavaScript"),
+        ("said: stdout", "said: {type: File, outputBinding: {glob: '${return 1}'}}", "w.cwl:7: JavaScript"),
+        (
+            "text: string",
+            "text: File\n  other: {type: File, secondaryFiles: ['$(self.x)']}",
+            "w.cwl:6: a file beside",
+        ),
+        (
+            "inputs:",
+            "requirements: {InplaceUpdateRequirement: {inplaceUpdate: true}}\ninputs:",
+            "w.cwl:4: the requir",
+        ),
+        ("inputs:", "requirements: {DockerRequirement: {dockerFile: FROM x}}\ninputs:", "'dockerFile'"),
+        ("baseCommand: echo", "arguments: ['$(inputs.text.size)']", "w.cwl:3: a reference can't be compiled"),
+    ],
+)
+def test_what_cannot_be_compiled_is_named_with_its_line(
+    tmp_path: Path, old: str, new: str, reason: str
+) -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        read(tmp_path, TOOL.replace(old, new))
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("class: CommandLineTool", "class: CommandLineTool\nbaseComand: x", "not CWL: found invalid field"),
+        (
+            "cwlVersion: v1.2",
+            "cwlVersion: draft-3",
+            "w.cwl:1: the version of CWL can't be read: found 'draft-3'",
+        ),
+        ("  text: string", "  text: {type: string", "not YAML"),
+        ("  text: string", "  text: &a [*a]", "w.cwl:5"),
+        ("  text: string", "  text: !!python/object:os.x {}", "w.cwl"),
+    ],
+)
+def test_what_is_not_cwl_is_refused_with_its_line(tmp_path: Path, old: str, new: str, reason: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, TOOL.replace(old, new))
+    assert not isinstance(caught.value, UnsupportedError)
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("say/said", "say/sad", "w.cwl:6: nothing is called 'say/sad'"),
+        ("{text: text}", "{text: word}", "w.cwl:10: nothing is called 'word', which the step 'say' takes"),
+        ("out: [said]", "out: [sad]", "w.cwl:11: the step 'say' has no output 'sad'"),
+        ("run: tool.cwl", "run: ../tool.cwl", "w.cwl:9: a reference leads nowhere"),
+        (
+            "run: tool.cwl",
+            "run: http://127.0.0.1:9/tool.cwl",
+            "w.cwl:9: a reference leads out of the toplevel",
+        ),
+        ("run: tool.cwl", "run: w.cwl", "references go in a circle"),
+        ("out: [said]", "out: [said]\n    scatter: word", "the step 'say' has no input 'word'"),
+    ],
+)
+def test_links_that_lead_nowhere_are_refused(tmp_path: Path, old: str, new: str, reason: str) -> None:
+    (tmp_path / "tool.cwl").write_text(TOOL)
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, WORKFLOW.replace(old, new))
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["../secret", "/etc/hostname", "link"])
+def test_a_default_is_a_file_of_the_specification_only(tmp_path: Path, path: str) -> None:
+    (tmp_path / "secret").write_text("mine")
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "link").symlink_to("../secret")
+    text = TOOL.replace("text: string", f"data: {{type: File, default: {{class: File, location: {path}}}}}")
+    with pytest.raises(InputError, match="--toplevel"):
+        read(inner, text)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({}, "'text' of the workflow is nothing, not string"),
+        ({"text": 5}, "'text' of the workflow is 5, not string"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused_before_anything_is_written(
+    tmp_path: Path, values: dict[str, Any], reason: str
+) -> None:
+    (tmp_path / "w.cwl").write_text(TOOL)
+    said = parameters.Parameters(values, (tmp_path,), "here")
+    with pytest.raises(InputError) as caught:
+        compiling.compiled(tmp_path, "w.cwl", [said])
+    assert reason in str(caught.value)
+
+
+def test_a_parameter_of_no_input_is_left_out_and_told(tmp_path: Path) -> None:
+    (tmp_path / "w.cwl").write_text(TOOL)
+    made = compiling.compiled(tmp_path, "w.cwl", [parameters.of_assignments(["text=x", "txet=y"])])
+    assert made.notes == (("--parameter", "there is no input 'txet'; left out"),)
+
+
+def test_compiling_twice_gives_the_same_files(tmp_path: Path) -> None:
+    (tmp_path / "w.cwl").write_text(TOOL)
+    said = [parameters.of_assignments(["text=x"])]
+    assert compiling.compiled(tmp_path, "w.cwl", said) == compiling.compiled(tmp_path, "w.cwl", said)
+
+
+def test_one_of_several_processes_is_taken_by_its_name(tmp_path: Path) -> None:
+    inner = TOOL.replace("cwlVersion: v1.2\n", "").replace("\n", "\n  ").rstrip()
+    (tmp_path / "p.cwl").write_text(
+        f"cwlVersion: v1.2\n$graph:\n- id: one\n  {inner}\n- id: two\n  {inner}\n"
+    )
+    assert workflows.read(documents.root(tmp_path, "p.cwl", "two"), Given()).workflow.steps[0].name == "two"
+    with pytest.raises(InputError, match="there is no process 'main'"):
+        documents.root(tmp_path, "p.cwl")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("#!/usr/bin/env cwl-runner\n\ncwlVersion: v1.0\n", True),
+        ('{"cwlVersion": "v1.2"}', True),
+        ("stages: []\n", False),
+    ],
+)
+def test_a_file_of_the_language_is_known_by_a_line(tmp_path: Path, text: str, expected: bool) -> None:
+    (tmp_path / "x").write_text(text)
+    assert documents.is_cwl(tmp_path / "x") == expected
