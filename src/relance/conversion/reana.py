@@ -180,14 +180,18 @@ def _products(outputs: Taken, place: str) -> tuple[Product, ...]:
 
 
 def _inputs(analysis: Analysis, place: str) -> tuple[Copied, ...]:
-    """Return each file that goes to the workspace, once; those of folders that are ignored are left out."""
-    found = {path: _existing(analysis, path) for path in analysis.inputs.files}
+    """Return each file that goes to the workspace, once; those of folders that are ignored are left out.
+
+    A folder among the files, or a file among the folders, is taken for what it is, as reana-client does.
+    """
+    found: dict[str, Path] = {}
     walked: dict[str, Path] = {}
-    for named in analysis.inputs.folders:
-        folder = analysis.folder / named
-        if not folder.is_dir():
-            raise _missing(analysis, named, "a folder")
-        for path in sorted(folder.rglob("*")):
+    for named in (*analysis.inputs.files, *analysis.inputs.folders):
+        if not (analysis.folder / named).is_dir():
+            expected = "a folder" if named in analysis.inputs.folders else "a file"
+            found[named] = _existing(analysis, named, expected)
+            continue
+        for path in sorted((analysis.folder / named).rglob("*")):
             name = path.relative_to(analysis.folder).as_posix()
             if path.is_file() and not _KEPT_BY_PROGRAMS & set(name.split("/")):
                 walked[name] = _existing(analysis, name)
@@ -197,10 +201,10 @@ def _inputs(analysis: Analysis, place: str) -> tuple[Copied, ...]:
     return tuple(Copied(path, f"{before}{name}") for name, path in sorted(found.items()))
 
 
-def _existing(analysis: Analysis, path: str) -> Path:
+def _existing(analysis: Analysis, path: str, expected: str = "a file") -> Path:
     place = analysis.folder / path
     if not place.is_file():
-        raise _missing(analysis, path, "a file")
+        raise _missing(analysis, path, expected)
     if not place.resolve().is_relative_to(analysis.folder.resolve()):
         raise _missing(analysis, path, "a file of the analysis", "a link that leads out of it")
     return place

@@ -225,6 +225,12 @@ def _products(known: Known) -> Iterator[str]:
 
 
 def _outside(known: Known) -> Iterator[str]:
+    for one in known.values:
+        if isinstance(one.value, str) and "://" in one.value:
+            yield (
+                f"# outside: [{{kind: network, name: …, reason: …, rules: […]}}]  {MARK} who fetches "
+                + quoted(_line(one.name))
+            )
     if known.needs:
         yield ""
         yield "outside:"

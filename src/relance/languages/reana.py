@@ -20,6 +20,10 @@ _OPTIONS = {
 }
 
 
+_NO_RESULT = frozenset("*?[]{}$")
+"""Signs of patterns and placeholders, which REANA doesn't fill in there either."""
+
+
 class Language(StrEnum):
     """What a workflow is written in."""
 
@@ -113,8 +117,10 @@ def _named(part: Part | None, notes: list[Note] | None = None) -> Taken:
         listed = part.get(key)
         several = list(listed.each()) if listed is not None and listed.value is not None else []
         if notes is not None:
-            searched = [one for one in several if set("*?[") & set(one.text())]
-            notes += [Note(one.where, f"the pattern {one.value!r} names no result here") for one in searched]
+            searched = [one for one in several if _NO_RESULT & set(one.text())]
+            notes += [
+                Note(one.where, f"{one.value!r} is no file's name, so no result here") for one in searched
+            ]
             several = [one for one in several if one not in searched]
         found[key] = tuple(dict.fromkeys(map(_path, several)))
     return Taken(found["files"], found["directories"])

@@ -137,7 +137,6 @@ def _examples(part: Part | None) -> list[tuple[str, Example]]:
 
 
 def _test(part: Part) -> Test:
-    part.only("a test", "name", "spec", "parameters", "data")
     parameters, data = part.get("parameters"), part.get("data")
     return Test(
         name=part.need("name", "a test").text(),
@@ -148,7 +147,7 @@ def _test(part: Part) -> Test:
 
 
 def _result(part: Part) -> Result:
-    part.only("a result", "name", "relpath", "load_yaml")
+    part.only("a result", "name", "relpath", "load_yaml", "description")
     path = part.need("relpath", "a result")
     if path.text().startswith("/") or ".." in path.text().split("/"):
         raise path.refusal("a result lies outside", found=repr(path.value), expected="a path of a job's file")

@@ -169,6 +169,11 @@ def test_serial_steps_find_the_workspace_and_their_outputs_are_the_results(works
     assert specification.interface.inputs["card"].forms[0].key == "parameters.card"
 
 
+def test_a_folder_among_the_files_is_taken_for_one(workspace: Path) -> None:
+    workspace.write_text(SERIAL.replace("[code.sh]", "[code.sh, data/]").replace("[data]", "[]"))
+    assert (well(workspace) / "init/data/a.card").is_file()
+
+
 def test_a_serial_workflow_in_a_file_of_its_own_is_read(workspace: Path) -> None:
     content = yaml.safe_load(SERIAL)
     (workspace.parent / "steps.yaml").write_text(yaml.safe_dump(content["workflow"].pop("specification")))
@@ -241,7 +246,7 @@ def test_a_specification_that_an_analysis_brings_is_kept(workspace: Path) -> Non
     ("old", "new", "options", "message"),
     [
         ("[code.sh]", "[gone.sh]", (), "the input 'gone.sh': found none, expected a file beside it"),
-        ("[data]", "[code.sh]", (), "the input 'code.sh': found none, expected a folder beside it"),
+        ("[data]", "[gone]", (), "the input 'gone': found none, expected a folder beside it"),
         ("[code.sh]", "[link]", (), "a link that leads out of it"),
         ("[code.sh]", "[code.sh]", ("--example", "x"), "--example: found it together with a reana.yaml"),
         ("[code.sh]", "[code.sh]", ("--initdir", "."), "--initdir: found it together with a reana.yaml"),

@@ -60,6 +60,7 @@ def test_a_draft_has_types_files_results_and_what_is_needed_from_outside(tmp_pat
         GivenValue("n_events", "parameters.n_events", 10),
         GivenValue("lumi", "parameters.lumi", 139.0),
         GivenValue("signal", "parameters.signal", "new.card", tmp_path / "new.card"),
+        GivenValue("far", "parameters.far", "root://eos.example//a.root"),
         GivenValue("bins", "parameters.bins", [1, 2]),
         GivenValue("api_token", "parameters.api_token", "abc"),
     )
@@ -80,6 +81,7 @@ def test_a_draft_has_types_files_results_and_what_is_needed_from_outside(tmp_pat
     assert {name: one.type for name, one in read.interface.parameters.items()} == {
         "n_events": ParameterType.INTEGER,
         "lumi": ParameterType.NUMBER,
+        "far": ParameterType.TEXT,
     }
     assert read.interface.inputs["signal"].forms[0].key == "parameters.signal"
     assert read.interface.inputs["signal"].forms[0].formats == ("card",)
@@ -89,4 +91,5 @@ def test_a_draft_has_types_files_results_and_what_is_needed_from_outside(tmp_pat
     assert read.workflow.sources == ("Snakefile",)
     assert "abc" not in text, "what sounds like a secret isn't written"
     assert '"bins" can\'t be set: it is no single value: [1, 2]' in text
+    assert 'who fetches "far"' in {what for _, what in draft.decisions(text)}
     assert {"its unit", "who belongs here? Add 'orcid: …'"} <= {what for _, what in draft.decisions(text)}

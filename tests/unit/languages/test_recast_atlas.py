@@ -17,7 +17,7 @@ example_inputs:
 results:
 - {name: CLs 95%, relpath: fit/limit.json, load_yaml: true}
 tests:
-- {name: one, spec: 'steps.yml#/one', parameters: {a: 1}}
+- {name: one, description: of it alone, spec: 'steps.yml#/one', parameters: {a: 1}}
 """
 
 

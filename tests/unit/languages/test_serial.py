@@ -154,10 +154,11 @@ def test_files_parameters_and_outputs_are_read_as_reana_has_them(tmp_path: Path)
     assert found.parameters == {"events": 10, "ratio": 2.0, "flag": True}
 
 
-def test_a_pattern_among_the_outputs_is_noted(tmp_path: Path) -> None:
-    (tmp_path / "reana.yaml").write_text(REANA.replace("out/a.root,", "'out/*.root',"))
+@pytest.mark.parametrize("name", ["out/*.root", "${events}"])
+def test_what_names_no_file_among_the_outputs_is_noted(tmp_path: Path, name: str) -> None:
+    (tmp_path / "reana.yaml").write_text(REANA.replace("out/a.root,", f"'{name}',"))
     found = reana.read(tmp_path / "reana.yaml")
     assert found.outputs.files == ("out/plots/b.png",)
-    assert "reana.yaml:26: the pattern 'out/*.root' names no result here" in [
+    assert f"reana.yaml:26: {name!r} is no file's name, so no result here" in [
         f"{note.where}: {note.text}" for note in found.notes
     ]
