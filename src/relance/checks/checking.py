@@ -84,7 +84,7 @@ class _Checker:
         if subject.serial is not None:
             self._check_serial(subject.serial)
         if subject.cwl is not None:
-            self._not_looked_at(Place(subject.cwl), "CWL")
+            self._check_cwl(subject.cwl)
         found.findings += self._secrets()
         found.findings += silencing.unknown(self._files, found.looked_at)
         known = self._specification.check.ignore if self._specification is not None else {}
@@ -127,8 +127,19 @@ class _Checker:
             self._check_serial(os.path.normpath(found.workflow))
         elif found.language == "yadage" and found.workflow:
             self._check_reana_yadage(found, os.path.normpath(found.workflow))
-        elif found.language == "cwl" and found.workflow:
-            self._not_looked_at(found.place("workflow", "file"), "CWL")
+        elif found.language == "cwl" and found.workflow and (self._root / found.workflow).is_file():
+            self._check_cwl(str(found.part("workflow", "file")))
+
+    def _check_cwl(self, file: str) -> None:
+        from relance.checks import cwl_check  # noqa: PLC0415 - its library takes long to load
+
+        name, _, wanted = file.partition("#")
+        checked = cwl_check.check(
+            self._root, "#".join(filter(None, (os.path.normpath(name), wanted))), self._files
+        )
+        self._all.findings += checked.findings
+        self._all.looked_at += checked.looked_at
+        self._take(checked.images, checked.commands, self._target)
 
     def _check_serial(self, file: str) -> None:
         self._all.looked_at.append(file)

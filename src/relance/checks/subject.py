@@ -7,6 +7,7 @@ from pathlib import Path
 
 from relance.errors import InputError
 from relance.languages import recast_atlas, yamlfile
+from relance.languages.cwl import documents
 
 SNAKEFILES = ("Snakefile", "workflow/Snakefile", "snakefile", "workflow/snakefile")
 _REANA = ("reana.yaml", "reana.yml")
@@ -121,6 +122,8 @@ def _around(file: Path) -> Path:
 
 def _kind(root: Path, name: str) -> str | None:
     """Return what a file in YAML is; by its name if it isn't YAML, so that this is told as a finding."""
+    if documents.is_cwl(root / name):  # YAML of its own kind
+        return "cwl"
     try:
         value = yamlfile.read(root / name, Path(name)).value
     except InputError:
@@ -130,7 +133,6 @@ def _kind(root: Path, name: str) -> str | None:
         return None
     signs = {
         "yadage": "stages" in value,
-        "cwl": "cwlVersion" in value,
         "entry": recast_atlas.is_entry(value),
         "serial": isinstance(value.get("steps"), list),
         "reana": isinstance(value.get("workflow"), dict),

@@ -171,13 +171,54 @@ def built() -> dict[str, str]:
 
 
 IMAGE = '    container:\n        "docker://some/image@sha256:0"\n'
+CWL = """\
+cwlVersion: v1.0
+class: Workflow
+inputs:
+  events: int
+outputs:
+  plot: {type: File, outputSource: fit/plot}
+steps:
+  fit:
+    in: {n: events}
+    out: [plot]
+    run:
+      class: CommandLineTool
+      hints: {DockerRequirement: {dockerPull: 'some/image@sha256:0'}}
+      baseCommand: make
+      inputs: {n: {type: int, inputBinding: {}}}
+      outputs: {plot: {type: File, outputBinding: {glob: x}}}
+"""
+
+
+def cwl() -> dict[str, str]:
+    return {"reana.yaml": "workflow:\n  type: cwl\n  file: w.cwl\n", "w.cwl": CWL}
+
+
+STEPS = """\
+steps:
+  - environment: some/image@sha256:0
+    commands:
+      - make
+"""
+
+
+def apart() -> dict[str, str]:
+    return {"reana.yaml": "workflow:\n  type: serial\n  file: steps.yaml\n", "steps.yaml": STEPS}
+
+
 USED = {"reana.yaml": REANA_YADAGE}
 CASES = [
     Case("RL001", "workflow.yml:5", yadage(FIRST), "singlestep-stage", "other"),
     Case("RL001", "Snakefile:2", snakemake(), "    input:\n", "    input\n"),
     Case("RL001", "reana.yaml:1", serial(), SERIAL, "[not, a, mapping]"),
+    Case("RL001", "w.cwl:6", cwl(), "outputSource: fit/plot", "outputSource: fit/plto"),
     Case("RL002", "Snakefile", snakemake(), "", "", jobs=(), refusal="NameError in line 1: nothing"),
     Case("RL003", "Snakefile:1", snakemake(), "rule make", 'module m:\n    snakefile: "x.smk"\nrule make'),
+    Case("RL003", "w.cwl:13", cwl(), "{dockerPull: 'some/image@sha256:0'}", "{dockerFile: FROM scratch}"),
+        "    out: [plot]",
+        "    sbg:x: 1\n    out: [plot]\n    scatterMethod: other",
+    ),
     Case("RL004", "Snakefile:1:1", snakemake(), "rule make", "# relance: ignore[RL9]\nrule make"),
     Case("RL101", "workflow.yml:9:18", yadage(FIRST + SECOND), "[first]", "[frist]"),
     Case("RL101", "workflow.yml:13:20", yadage(FIRST + SECOND), "{step: first,", "{step: frist,"),
@@ -189,6 +230,7 @@ CASES = [
     Case("RL105", "workflow.yml:6:5", yadage(ZIPPED), "also: [3, 4]", "also: [3]"),
     Case("RL106", "reana.yaml:4", yadage(FROM_INIT, **USED), "word: hello\n", "word: hello\n    wrod: x\n"),
     Case("RL106", "reana.yaml:8", serial(), "events: 100\n", "events: 100\n    evnets: 1\n"),
+    Case("RL106", "w.cwl:5:3", cwl(), "events: int\n", "events: int\n  spare: int\n"),
     Case("RL107", "workflow.yml:6:45", yadage(FROM_INIT, **USED), "output: word}", "output: wrod}"),
     Case("RL108", "workflow.yml:6:18", yadage(FIRST), "{text: hello", "{more: 1, text: hello"),
     Case("RL109", "s.yml:2:52", yadage(FIRST), "echo {text}", "echo } {text}"),
@@ -197,6 +239,8 @@ CASES = [
     Case("RL112", "reana.yaml:16", serial(), "${events}", "${events} ${event}"),
     Case("RL201", "reana.yaml:14", serial(), "some/image:1@sha256:0", "some/image:latest"),
     Case("RL201", "s.yml:11:56", yadage(CONTAINED), "imagetag: '1'", "imagetag: latest"),
+    Case("RL201", "w.cwl:13:35", cwl(), "some/image@sha256:0", "some/image"),
+    Case("RL201", "steps.yaml:2", apart(), "some/image@sha256:0", "some/image"),
     Case("RL202", "reana.yaml:14", serial(), "some/image:1@sha256:0", "some/image:1"),
     Case("RL203", "Snakefile:1", snakemake(), IMAGE, '    conda:\n        "e.yaml"\n', REANA),
     Case("RL204", "Snakefile:6", snakemake(), "docker://some/image@sha256:0", "images/fit.sif", REANA),
