@@ -68,7 +68,7 @@ def _serial(analysis: Analysis, source: str, given: Mapping[str, Json], name: st
         written_in=source,
         values=telling.values(values, analysis.folder),
         products=_products(analysis.outputs, workspaces.PLACE),
-        needs=telling.needs(workflow),
+        needs=telling.needs(workflow, values),
         images=images,
         bare=bare,
         sources=telling.SOURCES,
@@ -118,7 +118,7 @@ def _cwl(analysis: Analysis, source: str, given: Mapping[str, Json], name: str) 
             next_step="leave it out; 'relance run' makes what is asked for by name",
         )
     values = dict(analysis.parameters)
-    listed = values.pop("input", None)
+    listed = analysis.parameter_file or values.pop("input", None)
     said = [Parameters(values, (analysis.folder,), source), Parameters(given, (Path(),), "--parameter")]
     if listed is not None:
         path = analysis.folder / _below(analysis, "parameters", listed)
@@ -136,7 +136,7 @@ def _snakemake(analysis: Analysis, source: str, given: Mapping[str, Json], name:
     if file not in present:
         copies = (*copies, Copied(_existing(analysis, file), file))
     values = dict(analysis.parameters)
-    listed = values.pop("input", None)
+    listed = analysis.parameter_file or values.pop("input", None)
     if listed is not None:
         path = analysis.folder / _below(analysis, "parameters", listed)
         values = _merged(_mapping(path), values)
@@ -186,7 +186,8 @@ def _inputs(analysis: Analysis, place: str) -> tuple[Copied, ...]:
     """
     found: dict[str, Path] = {}
     walked: dict[str, Path] = {}
-    for named in (*analysis.inputs.files, *analysis.inputs.folders):
+    several = (analysis.inputs, analysis.definition)
+    for named in dict.fromkeys(name for one in several for name in (*one.files, *one.folders)):
         if not (analysis.folder / named).is_dir():
             expected = "a folder" if named in analysis.inputs.folders else "a file"
             found[named] = _existing(analysis, named, expected)

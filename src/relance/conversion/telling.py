@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from relance.drafting.converted import GivenValue, Need, Product
+from relance.drafting.words import OUTSIDE
 from relance.languages import snakefile
 from relance.languages.model import (
+    Command,
+    Commands,
     Container,
     FromParameters,
     FromYaml,
@@ -15,13 +18,14 @@ from relance.languages.model import (
     Interpolated,
     Json,
     Literal,
+    Script,
     Selector,
     Single,
     Stage,
     Step,
     Workflow,
 )
-from relance.languages.support import jsonpath, patterns, publishing
+from relance.languages.support import interpolation, jsonpath, patterns, publishing
 
 SOURCES = ("Snakefile", "config.yaml", "workflow.json", "support/**")
 """Patterns of the files that come with a compiled workflow."""
@@ -50,14 +54,25 @@ def images(workflow: Workflow) -> tuple[dict[str, tuple[str, ...]], tuple[str, .
     return {image: tuple(dict.fromkeys(rules)) for image, rules in found.items()}, tuple(dict.fromkeys(bare))
 
 
-def needs(workflow: Workflow) -> tuple[Need, ...]:
-    """Return what steps need from outside, each with the rules that need it."""
-    found: dict[str, list[str]] = {}
+def needs(workflow: Workflow, parameters: Mapping[str, Json]) -> tuple[Need, ...]:
+    """Return what steps need from outside, each with the rules that need it.
+
+    That is what they declare, and what their commands show; of serial steps with their parameters filled in.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
     for rule, step in _running(workflow):
-        if isinstance(step.environment, Container):
-            for name in step.environment.resources:
-                found.setdefault(name, []).append(rule)
-    return tuple(Need(kind(name), name, tuple(dict.fromkeys(rules))) for name, rules in found.items())
+        said = step.environment.resources if isinstance(step.environment, Container) else ()
+        declared = [(kind(name), name) for name in said]
+        kinds = {known for known, _ in declared}
+        texts = list(_texts(step, parameters))
+        shown = [
+            (known, name)
+            for known, name, sign in OUTSIDE
+            if known not in kinds and any(sign.search(text) for text in texts)
+        ]
+        for one in (*declared, *shown):
+            found.setdefault(one, []).append(rule)
+    return tuple(Need(known, name, tuple(dict.fromkeys(rules))) for (known, name), rules in found.items())
 
 
 def kind(name: str) -> str:
@@ -129,3 +144,11 @@ def _file(value: Json, folder: Path | None) -> Path | None:
         return path if path.resolve().is_relative_to(folder.resolve()) and path.is_file() else None
     except OSError:  # no path is so long
         return None
+
+
+def _texts(step: Step, parameters: Mapping[str, Json]) -> Iterator[str]:
+    match step.process:
+        case Commands(texts):
+            yield from (interpolation.substitute(text, parameters) for text in texts)
+        case Command(text) | Script(text):
+            yield text

@@ -48,7 +48,7 @@ def converted(source: Source) -> Converted:
         written_in=source.file,
         values=telling.values(source.parameters, source.files),
         products=telling.products(reading.workflow),
-        needs=telling.needs(reading.workflow),
+        needs=telling.needs(reading.workflow, source.parameters),
         images=images,
         bare=bare,
         sources=telling.SOURCES,

@@ -12,7 +12,18 @@ from typing import Any
 from relance import document
 from relance.drafting.graph import Graph
 from relance.drafting.history import Facts
-from relance.drafting.words import MARK, dotted_slug, form, quoted, scalar, slug, unique, unit_of, value_lines
+from relance.drafting.words import (
+    MARK,
+    OUTSIDE,
+    dotted_slug,
+    form,
+    quoted,
+    scalar,
+    slug,
+    unique,
+    unit_of,
+    value_lines,
+)
 from relance.errors import InputError
 
 _CODE = {
@@ -38,13 +49,6 @@ _MOST_FAR = 8
 _MOST_NUMBERS = 24
 _LARGEST = 10**18  # beyond it, and what is no number, isn't a setting that anyone changes
 _LARGEST_JSON = 10_000_000
-_OUTSIDE = (
-    ("cvmfs", "/cvmfs", re.compile(r"/cvmfs/")),
-    ("voms", "VOMS proxy", re.compile(r"voms-proxy|X509_USER_PROXY")),
-    ("kerberos", "Kerberos ticket", re.compile(r"\bkinit\b|KRB5")),
-    ("conditions-database", "conditions database", re.compile(r"frontier|GlobalTag", re.IGNORECASE)),
-    ("network", "remote files", re.compile(r"root://|https?://|\b(?:xrdcp|curl|wget|rucio)\b")),
-)
 
 
 def name(analysis: Path, graph: Graph) -> str:
@@ -290,7 +294,7 @@ class _Draft:
 
     def _outside(self) -> Iterator[str]:
         found: list[str] = []
-        for kind, shown, pattern in _OUTSIDE:
+        for kind, shown, pattern in OUTSIDE:
             rules = {
                 job.rule
                 for job in self._graph.jobs

@@ -14,6 +14,15 @@ from relance.errors import InputError, RelanceError
 MARK = "# decide:"
 """What every comment that asks for a decision begins with."""
 
+OUTSIDE = (
+    ("cvmfs", "/cvmfs", re.compile(r"/cvmfs/")),
+    ("voms", "VOMS proxy", re.compile(r"voms-proxy|X509_USER_PROXY")),
+    ("kerberos", "Kerberos ticket", re.compile(r"\bkinit\b|KRB5")),
+    ("conditions-database", "conditions database", re.compile(r"frontier|GlobalTag", re.IGNORECASE)),
+    ("network", "remote files", re.compile(r"root://|https?://|\b(?:xrdcp|curl|wget|rucio)\b")),
+)
+"""What tells that a command needs something from outside: kind and name of that, and its sign in a text."""
+
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*")
 _WORDS_OF_YAML = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 _QUANTITY = re.compile(r"\s*[-+0-9.eE]+\s*(\S+)\s*")

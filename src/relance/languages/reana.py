@@ -45,10 +45,14 @@ class Analysis:
     parameters: dict[str, Json]
     options: dict[str, Json]
     inputs: Taken
+    definition: Taken
+    """What else belongs to the workflow, besides the inputs."""
     outputs: Taken
     needs: tuple[str, ...]
     """What all steps need from outside."""
     notes: tuple[Note, ...]
+    parameter_file: str | None = None
+    """File of further parameters, over which `parameters` count."""
 
 
 def is_analysis(content: Json) -> bool:
@@ -94,9 +98,11 @@ def read(path: Path) -> Analysis:
         parameters=dict(parameters.plain()) if parameters is not None else {},
         options=dict(options.plain()) if options is not None else {},
         inputs=_named(inputs),
+        definition=_named(workflow),
         outputs=_named(outputs, notes),
         needs=_needs(workflow.get("resources")),
         notes=tuple(notes),
+        parameter_file=_text(listed.get("file")) if (listed := _below(workflow, "parameters")) else None,
     )
 
 

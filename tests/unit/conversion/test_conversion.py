@@ -169,6 +169,27 @@ def test_serial_steps_find_the_workspace_and_their_outputs_are_the_results(works
     assert specification.interface.inputs["card"].forms[0].key == "parameters.card"
 
 
+def test_what_serial_steps_fetch_is_declared_with_the_rules_that_do(workspace: Path) -> None:
+    text = SERIAL.replace("{n: 3,", "{n: 3, far: 'https://example.org/a',")
+    step = "    - {name: fetch, environment: 'mine/tool:1', commands: ['get $far', 'voms-proxy-info']}\n"
+    workspace.write_text(text.replace("outputs:", f"{step}outputs:"))
+    outside = reading.load(well(workspace) / "specs/out.yaml").outside
+    assert {(one.kind, one.rules) for one in outside} == {("network", ("fetch",)), ("voms", ("fetch",))}
+
+
+def test_files_of_the_workflow_and_its_parameters_are_taken_along(workspace: Path) -> None:
+    folder = workspace.parent
+    (folder / "Snakefile").write_text("rule all:\n    input: []\n")
+    (folder / "base.yaml").write_text("a: 1\nb: 2\n")
+    workspace.write_text(
+        "inputs: {parameters: {b: 3, input: x}}\n"
+        "workflow: {type: snakemake, file: Snakefile, files: [code.sh], parameters: {file: base.yaml}}\n"
+    )
+    out = well(workspace)
+    assert (out / "code.sh").is_file()
+    assert yaml.safe_load((out / "config/reana.yaml").read_text()) == {"a": 1, "b": 3, "input": "x"}
+
+
 def test_a_folder_among_the_files_is_taken_for_one(workspace: Path) -> None:
     workspace.write_text(SERIAL.replace("[code.sh]", "[code.sh, data/]").replace("[data]", "[]"))
     assert (well(workspace) / "init/data/a.card").is_file()
