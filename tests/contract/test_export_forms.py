@@ -9,15 +9,22 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests import capsules
 
-from relance.cli import form_sources, forms
+from relance.capsule import writing
+from relance.cli import form_sources, forms, run_command_line
+from relance.engines.reana import declared
 from relance.languages import snakefile
 from relance.languages import yadage as reader
 from relance.languages.writing import serial
+from relance.store.store import Store
 
 ANALYSES = Path(__file__).parents[1] / "analyses"
 MACHINE = Path(__file__).parents[1] / "machine"
 PRODUCTS = ("fit/result.json", "fit/workspace.json", "histograms/signal.json", "generation/one.hepmc")
+
+
+ROOT = Path(__file__).parents[2]
 
 
 def products(folder: Path) -> dict[str, bytes]:
@@ -91,3 +98,68 @@ def test_the_serial_form_makes_the_same_files_step_by_step(exported: Path, made:
         subprocess.run(["bash", "-c", text], cwd=workspace, check=True)
     assert products(workspace) == made
     assert all((workspace / path).is_file() for path in declared["outputs"]["files"])
+
+
+def test_our_reader_makes_the_same_of_the_serial_form(exported: Path) -> None:
+    form = exported / "reana/reana.yaml"
+    assert run_command_line(["convert", str(form), str(exported / "converted"), "-q"]) == 0
+    assert yaml.safe_load((exported / "converted/config.yaml").read_text("utf-8"))["parameters"] == {
+        "signal_mass": "500.0",
+        "luminosity": "10.0",
+        "seed": "1",
+    }
+
+
+def test_the_dilepton_analysis_has_a_valid_form_for_each_engine_of_reana(tmp_path: Path) -> None:
+    source = form_sources.of_folder(ROOT, "tiny", os.environ, ROOT, fixed=True)
+    names = {name: f"registry.example/{name}@sha256:{'1' * 64}" for name in ("generation", "analysis")}
+    forms.write(source, "yadage", names, tmp_path / "yadage")
+    forms.write(source, "reana", names, tmp_path / "serial")
+    for language in ("yadage", "serial"):
+        found = declared.read(tmp_path / language)
+        assert found.language == language
+        assert any(path.endswith("results/tiny/fit/result.json") for path in found.outputs)
+        assert not any(path.endswith("images.local.yaml") for path in found.inputs)
+    workflow = reader.read(tmp_path / "yadage", "workflow.yml").workflow
+    steps = declared.serial(declared.read(tmp_path / "serial"))["steps"]
+    assert [stage.name for stage in workflow.stages] == [step["name"] for step in steps]
+    assert len(steps) == len([job for job in source.jobs if job.outputs])
+
+
+def test_a_capsule_is_exported_as_it_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELANCE_STORE", str(tmp_path / "store"))
+    store = Store(tmp_path / "store")
+    with store.writing():
+        writing.write(store.layout, capsules.small(store.layout), name="counting")
+    target = tmp_path / "form"
+    assert run_command_line(["export", "--as", "snakemake", "counting", str(target), "-q"]) == 0
+    text = (target / "Snakefile").read_text("utf-8")
+    assert text.count("\nrule ") == 4
+    assert (target / "data/a.txt").is_file()
+    guide = (target / "EXPORT.md").read_text("utf-8")
+    assert "All parameters are fixed as they were." in guide
+    assert "threshold: the capsule tells its jobs as they ran" in guide
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--as", "yadage", "--public", "x", "y"], "--public goes without --as"),
+        (["--fixed", "x", "y"], "go with --as"),
+        (["--as", "reana", "w.yml", "y"], "compile it"),
+        (["--as", "yadage", "--image", "a", ".", "y"], "IMAGE=NAME"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_and_nothing_is_written(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("w.yml").write_text("stages: []\n")
+    Path("Snakefile").write_text("rule all:\n    input: []\n")
+    assert run_command_line(["export", *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not Path("y").exists()

@@ -17,6 +17,8 @@ from relance.languages import parameters, snakefile, yadage
 from relance.languages.support import answers, patterns, rules
 from relance.languages.support.places import ROOT
 from relance.languages.support.planning import Planner, UnpublishedError
+from relance.languages.writing import text
+from relance.languages.writing import yadage as writing
 
 MACHINE = Path(__file__).parents[1] / "machine"
 WORKFLOWS = Path(__file__).parents[1] / "analyses" / "yadage"
@@ -147,6 +149,23 @@ def test_every_file_is_what_it_is_in_yadage(
     name: str, reference: dict[str, Done], compiled: dict[str, Done]
 ) -> None:
     assert compiled[name].files == reference[name].files
+
+
+def test_every_workflow_is_the_same_in_yadage_once_it_is_expanded(
+    reference: dict[str, Done], tmp_path: Path
+) -> None:
+    toplevel, scratch = tmp_path / "expanded", tmp_path / "work"
+    shutil.copytree(WORKFLOWS / "inputs", toplevel / "inputs")
+    for given in WORKFLOWS.glob("*.input.yml"):
+        shutil.copy(given, toplevel)
+    for name in NAMES:
+        document = writing.document(yadage.read(WORKFLOWS, f"{name}.yml").workflow)
+        (toplevel / f"{name}.yml").write_text(text.as_yaml(document), "utf-8")
+    for name, one in run_yadage(toplevel, scratch, *NAMES).items():
+        assert one.get("unapplied") == [], (name, one)
+        folders = {f"{scratch}/{name}/init": "@init", f"{scratch}/{name}": "@work"}
+        done = Done(signed(one["jobs"], folders), files(scratch / name, folders))
+        assert done == reference[name], name
 
 
 BROKEN = {

@@ -27,6 +27,7 @@ from relance.store.store import Store
     help="Write the workflow in another language, with the analysis's files.",
 )
 @click.option("--config", metavar="FILE|NAME", help="With --as, of a folder: its configuration.")
+@click.option("--fixed", is_flag=True, help="With --as: leave all parameters as they are; sooner done.")
 @click.option(
     "--image",
     "images",
@@ -44,6 +45,7 @@ def export(  # noqa: PLR0917 - click passes each by name
     target: Path,
     language: str | None,
     config: str | None,
+    fixed: bool,
     images: tuple[str, ...],
     public: bool,
     chosen_store: Path | None,
@@ -61,9 +63,9 @@ def export(  # noqa: PLR0917 - click passes each by name
     if language is not None:
         if public:
             raise click.UsageError("--public goes without --as")
-        return _as(language, capsule, target, config, images, chosen_store, quiet=quiet)
-    if config is not None or images:
-        raise click.UsageError("--config and --image go with --as")
+        return _as(language, capsule, target, config, images, chosen_store, fixed=fixed, quiet=quiet)
+    if config is not None or fixed or images:
+        raise click.UsageError("--config, --fixed and --image go with --as")
     store, described, opened = capsules.opened(capsule, os.environ, chosen_store)
     layout = store.layout
     if public:
@@ -96,17 +98,19 @@ def _as(  # noqa: PLR0917 - what was typed
     images: tuple[str, ...],
     store: Path | None,
     *,
+    fixed: bool,
     quiet: bool,
 ) -> ExitCode:
     from relance.cli import form_sources, forms
 
+    names = dict(map(_renamed, images))
     told: tuple[str, ...] = ()
     with signals.raising():
         if Path(text).suffix in {".yml", ".yaml"} and Path(text).is_file():
             forms.expand(Path(text), language, target)
         else:
-            with form_sources.opened(text, config, os.environ, store) as source:
-                told = forms.write(source, language, dict(map(_renamed, images)), target)
+            with form_sources.opened(text, config, os.environ, store, fixed=fixed) as source:
+                told = forms.write(source, language, names, target)
     if not quiet:
         for line in told:
             click.echo(line, err=True)

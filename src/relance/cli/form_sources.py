@@ -47,16 +47,23 @@ class Source:
 
 @contextmanager
 def opened(
-    text: str, configuration: str | None, environment: Mapping[str, str], chosen_store: Path | None
+    text: str,
+    configuration: str | None,
+    environment: Mapping[str, str],
+    chosen_store: Path | None,
+    *,
+    fixed: bool,
 ) -> Iterator[Source]:
     """Give the analysis of a folder, or of a capsule, in a folder that is there as long as it is open.
+
+    `fixed`: whether no parameter is to become a setting.
 
     Raises:
         InputError: there is neither, or it can't be read.
     """
     folder = Path(text)
     if folder.is_dir() and not (folder / "oci-layout").is_file():
-        yield of_folder(folder, configuration, environment, Path.cwd())
+        yield of_folder(folder, configuration, environment, Path.cwd(), fixed=fixed)
         return
     if configuration is not None:
         raise InputError(
@@ -79,7 +86,14 @@ def opened(
         yield of_capsule(capsule, place)
 
 
-def of_folder(folder: Path, configuration: str | None, environment: Mapping[str, str], here: Path) -> Source:
+def of_folder(
+    folder: Path,
+    configuration: str | None,
+    environment: Mapping[str, str],
+    here: Path,
+    *,
+    fixed: bool = False,
+) -> Source:
     """Return the analysis of a folder; its Snakefile's Python runs, no job does.
 
     Raises:
@@ -99,7 +113,7 @@ def of_folder(folder: Path, configuration: str | None, environment: Mapping[str,
             path.write_text(json.dumps(changed), encoding="utf-8")
             return graph.read(folder, snakefile, path, environment).jobs
 
-    parameters = specification.interface.parameters if specification else {}
+    parameters = specification.interface.parameters if specification and not fixed else {}
     return Source(
         folder=folder,
         name=specification.identity.name if specification else folder.name,

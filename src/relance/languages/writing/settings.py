@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,10 +78,12 @@ def sought(
     fixed: dict[str, str] = {}
     slots: dict[int, list[tuple[Place, str]]] = {}
     names: dict[str, str] = {}
-    for name, parameter in parameters.items():
-        result = _one(parameter, configuration, jobs, planned)
+    with ThreadPoolExecutor() as pool:  # each plan is a process of its own
+        results = list(pool.map(lambda one: _one(one, configuration, jobs, planned), parameters.values()))
+    for (name, parameter), result in zip(parameters.items(), results, strict=True):
         if isinstance(result, Found) and _overlap(result.places, slots):
-            result = Fixed("a command says it together with another parameter")
+            fixed[name] = "a command says it together with another parameter"
+            continue
         if isinstance(result, Fixed):
             fixed[name] = result.reason
             continue
