@@ -99,6 +99,53 @@ workflow:
 outputs: {files: [counts.txt]}
 """
 
+COMMON = """cwlVersion: v1.2
+class: Workflow
+requirements:
+  ScatterFeatureRequirement: {}
+  DockerRequirement: {dockerPull: "mine/tool:1"}
+inputs: {signal: File, factor: int, cut: float}
+outputs:
+  limit: {type: File, outputSource: fit/limit}
+steps:
+  split:
+    in: {signal: signal}
+    out: [parts]
+    run:
+      class: CommandLineTool
+      baseCommand: [bash, -c, 'while read -r name is n; do echo $n > part-${name#*:}.txt; done < "$1"', bash]
+      inputs: {signal: {type: File, inputBinding: {}}}
+      outputs: {parts: {type: "File[]", outputBinding: {glob: part-*.txt}}}
+  each:
+    scatter: part
+    in: {part: split/parts, factor: factor}
+    out: [scaled]
+    run:
+      class: CommandLineTool
+      baseCommand: [bash, -c, 'read -r n; echo $((n * $1))', bash]
+      inputs: {part: File, factor: {type: int, inputBinding: {}}}
+      stdin: $(inputs.part.path)
+      stdout: scaled.txt
+      outputs: {scaled: {type: File, outputBinding: {glob: scaled.txt}}}
+  fit:
+    in: {scaled: each/scaled, cut: cut}
+    out: [limit]
+    run:
+      class: CommandLineTool
+      baseCommand: [bash, sum.sh]
+      requirements:
+        InitialWorkDirRequirement:
+          listing:
+            - entryname: sum.sh
+              entry: |
+                total=0
+                for file in "$@"; do read -r n < "$file"; total=\\$((total + n)); done
+                printf '{"limit": %s, "cut": %s}' $total $(inputs.cut)
+      inputs: {scaled: {type: "File[]", inputBinding: {}}, cut: float}
+      stdout: limit.json
+      outputs: {limit: stdout}
+"""
+
 
 class Machine:
     """`relance` with a store of its own, in a folder."""
@@ -121,20 +168,22 @@ class Machine:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def converted(self, source: str) -> Path:
+    def converted(self, source: str, *words: str) -> Path:
         """Convert a file of the folder, and let its image be that of these tests."""
-        self("convert", source, "out", "-q")
+        self("convert", source, "out", "-q", *words)
         config = self.folder / "out/config.yaml"
         content = yaml.safe_load(config.read_text())
         config.write_text(yaml.safe_dump({**content, "images": {"docker://mine/tool:1": str(self.image)}}))
         return self.folder / "out"
 
-    def recast(self, name: str, *changes: str) -> tuple[set[str], dict[str, object]]:
+    def recast(
+        self, name: str, *changes: str, limit: str = "workdir/fit/limit.json"
+    ) -> tuple[set[str], dict[str, object]]:
         """Return the rules that ran for a recast, and the new limit."""
         self("recast", "group_counting", *changes, "-o", name, "-q", "--runtime", "apptainer")
         record = json.loads((self.folder / name / "recast.json").read_text())
-        limit = json.loads((self.folder / name / "work/analysis/workdir/fit/limit.json").read_text())
-        return {job["name"].split()[0] for job in record["jobs"] if job["state"] == "run"}, limit
+        found = json.loads((self.folder / name / "work/analysis" / limit).read_text())
+        return {job["name"].split()[0] for job in record["jobs"] if job["state"] == "run"}, found
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +245,25 @@ def test_serial_steps_share_a_folder_and_run_again_from_the_one_that_changed(
     plan = machine("run", "out", "--runtime", "apptainer", "--dry-run", "--set", "parameters.scale=5")
     assert "2 steps would run" in plan
     assert "generate" not in plan
+
+
+def test_a_workflow_of_cwl_is_captured_verified_and_recast_where_the_change_reaches(
+    tmp_path: Path, image: Path
+) -> None:
+    (tmp_path / "search.cwl").write_text(COMMON)
+    (tmp_path / "events.card").write_text("Main:a = 1\nMain:b = 2\nMain:c = 3\n")
+    (tmp_path / "other.card").write_text("Main:a = 1\nMain:x = 40\n")
+    machine = Machine(tmp_path, image)
+    given = ["-p", "factor=2", "-p", "cut=1.5", "-p", "signal={class: File, path: events.card}"]
+    out = machine.converted("search.cwl", *given)
+    machine("run", "out", "--runtime", "apptainer", "--cores", "2", "-q")
+    assert json.loads((out / "outputs/limit.json").read_text()) == {"limit": 12, "cut": 1.5}
+    machine("capture", "out", "-o", "group_counting", "-q")
+    shutil.rmtree(out)
+    machine.image.unlink()
+    report = machine("verify", "group_counting", "--rerun", "--runtime", "apptainer")
+    assert "verdict: reproduced" in report
+    changed = machine.recast("one", "--set", "factor=3", limit="outputs/limit.json")
+    assert changed == ({"each", "fit", "outputs"}, {"limit": 18, "cut": 1.5})
+    swapped = machine.recast("two", "--input", "signal=other.card", limit="outputs/limit.json")
+    assert swapped == ({"split", "each", "fit", "outputs"}, {"limit": 82, "cut": 1.5})

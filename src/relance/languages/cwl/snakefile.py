@@ -34,9 +34,9 @@ RULES = Rules(Path.cwd(), config, checkpoints, late={late})
 # Paths in commands begin with a sign for the folder, so that no job depends on where that is.
 COMMAND = r\"\"\"
 set -euo pipefail
-here=$PWD; log={{log}}; temporary=$(mktemp -d)
+here=$PWD; log={{log}}; temporary=$PWD/{{output}}.temporary
 trap 'rm -rf "$temporary"' EXIT
-mkdir -p {{output}} "${{{{log%/*}}}}"
+mkdir -p {{output}} "$temporary" "${{{{log%/*}}}}"
 text={{params.command:q}}
 text=${{{{text//"/@tmp@"/"$temporary"}}}}
 text=${{{{text//"/@work@"/"$here"}}}}
