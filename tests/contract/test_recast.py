@@ -206,6 +206,14 @@ def test_a_recast_can_be_captured_and_names_its_parent(
     assert captured.parent is not None
     assert captured.parent.digest == recast_heavy["parent"]["digest"]
     assert dict(captured.parent.parameters) == {"signal.mass": 900}
+    # Its record is that of the recast, its image that of the capsule; what it needn't restore is not missed.
+    assert (captured.run.made, captured.run.runtime, captured.not_closed) == (
+        "during the run",
+        "apptainer",
+        (),
+    )
+    assert [image.resolved for image in captured.images] == ["run"]
+    assert "verdict: reproduced\n" in machine.well("verify", "heavier", "--rerun", *ALWAYS)
 
 
 def test_a_recast_of_a_case_is_judged_by_its_references(machine: Machine) -> None:

@@ -8,6 +8,7 @@ from relance.model import UNKNOWN, JobRecord, RunRecord
 from relance.specification.model import Specification
 
 _MOST_NAMED = 8
+_OWN = "{run}/"
 
 
 def unknown(record: RunRecord) -> Iterator[str]:
@@ -43,6 +44,8 @@ def not_closed(record: RunRecord, specification: Specification) -> Iterator[str]
         yield f"{outside.kind}: {outside.name}{rules}"
     if record.run.read_outside != UNKNOWN:
         for file in record.run.read_outside:
+            if file.path.startswith(_OWN):  # the values given for the run, which its configuration holds
+                continue
             yield f"the Snakefile reads {file.path}, which lies outside of the analysis"
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from relance.capsule import archive
+from relance.capsule import reading as reading_capsules
+from relance.capsule.model import CapsuleImage, Parent
 from relance.capture import bringing, capturing
 from relance.capture.capturing import Captured, Effects, Plan, Request
 from relance.capture.images import Imported
@@ -99,9 +101,13 @@ def capture(  # noqa: PLR0917 - click passes each by name
         return ExitCode.OK
     store = Store(places.store(os.environ, chosen_store))
     runtime = str(files.read(request.record)["run"]["runtime"])
+    inherited = _images_of(store, request.parent)
     with signals.raising(), counting("capturing", quiet=quiet) as progress:
         effects = Effects(
-            bring=lambda written: _bring(store, written, analysis, runtime, mapping_file),
+            bring=lambda written: (
+                bringing.of_parent(store.layout, inherited, written)
+                or _bring(store, written, analysis, runtime, mapping_file)
+            ),
             cache=analysis / ".snakemake" / "relance" / "digests.json",
             progress=progress,
         )
@@ -150,6 +156,14 @@ def _only_specification(analysis: Path) -> Path:
         found=", ".join(path.name for path in found) or "none",
         next_step="name one with --spec FILE" if found else f"draft it: relance init {analysis}",
     )
+
+
+def _images_of(store: Store, parent: Parent | None) -> tuple[CapsuleImage, ...]:
+    """Return the images of the capsule that a recast ran, if the store has it still."""
+    for known in reading_capsules.names(store.layout).values() if parent else ():
+        if parent is not None and known.digest == parent.digest:
+            return reading_capsules.read(store.layout, known).images
+    return ()
 
 
 def _bring(store: Store, written: str, analysis: Path, runtime: str, mapping_file: Path | None) -> Imported:

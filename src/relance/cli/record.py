@@ -46,7 +46,7 @@ def last(analysis: Path, *, quiet: bool) -> Path:
         )
     known = files.runs(analysis)
     latest = known[-1] if known else None
-    if latest is not None and _is_remote(latest) and not _ran_since(analysis, latest.folder / files.NAME):
+    if latest is not None and _is_complete(latest) and not _ran_since(analysis, latest.folder / files.NAME):
         return latest.folder / files.NAME
     folder, events = None, None
     if latest is not None and latest.events and not _ran_since(analysis, latest.folder / files.EVENTS):
@@ -58,10 +58,16 @@ def last(analysis: Path, *, quiet: bool) -> Path:
     return make(request, folder, quiet=quiet)
 
 
-def _is_remote(run: RecordedRun) -> bool:
-    """Return whether a run took place elsewhere: nothing here tells more of it than its record."""
+def _is_complete(run: RecordedRun) -> bool:
+    """Return whether nothing here tells more of a run than its record.
+
+    It took place elsewhere, or in a recast, whose events lie where the workflow could not write to.
+    """
     path = run.folder / files.NAME
-    return run.record and files.is_current(path) and "remote" in files.read(path)["run"]
+    if run.events or not run.record or not files.is_current(path):
+        return False
+    facts = files.read(path)["run"]
+    return "remote" in facts or facts["made"] == "during the run"
 
 
 def _ran_since(analysis: Path, events: Path) -> bool:

@@ -235,7 +235,9 @@ def _compared(
             given.append(Pair(file.path, reference, work.analysis / file.path, rules))
         for file, comparison in zip(by_content, folders.compare(given, jobs, effects.compared), strict=True):
             found[file.path] = _reported(file, comparison, _digest(work.analysis, file.path))
-    for path in _extra(work, record, {file.path for file in capsule.files}):
+    # What a recast neither ran nor had to restore, its capsule has nothing of to compare.
+    idle = {path for job in capsule.jobs if job.record.status == "not run" for path in job.record.outputs}
+    for path in _extra(work, record, {file.path for file in capsule.files}, idle):
         found[path] = ReportedProduct(path, Tier.EXTRA)
     return tuple(found[path] for path in sorted(found))
 
@@ -288,10 +290,13 @@ def _reported(file: CapsuleFile, comparison: Comparison, now: Digest | str) -> R
     )
 
 
-def _extra(work: Work, record: RunRecord, known: set[str]) -> Iterator[str]:
-    """Yield the products that the captured run hadn't; `directory()` outputs by what is in them."""
+def _extra(work: Work, record: RunRecord, known: set[str], idle: set[str]) -> Iterator[str]:
+    """Yield the products that the captured run hadn't; `directory()` outputs by what is in them.
+
+    `idle`: outputs of jobs that it left out.
+    """
     logs = {path for job in record.jobs for path in job.logs}
-    outputs = sorted({path for job in record.jobs for path in job.outputs} - logs)
+    outputs = sorted({path for job in record.jobs for path in job.outputs} - logs - idle)
     for path in outputs:
         place = work.analysis / path
         if path.startswith("/") or ".." in path.split("/") or place.is_symlink():

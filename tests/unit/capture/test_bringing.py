@@ -108,3 +108,13 @@ def test_a_mapping_counts_before_all_else(
     found = bringing.bring(layout, by_rule, tmp_path, "podman", enter)
     assert (found.image.config.digest, found.stands_for) == (config(layout, b"kept"), WRITTEN)
     assert len(asked) == 1
+
+
+def test_a_recast_has_the_images_of_the_capsule_that_it_ran(layout: Layout) -> None:
+    known = capsules.toy_image(layout, b"kept", WRITTEN)
+    gone = capsules.toy_image(Layout(layout.folder.with_name("other")), b"gone", "docker://gone")
+    found = bringing.of_parent(layout, (gone, known), WRITTEN)
+    assert found is not None
+    assert found.image.config.digest == known.config
+    for written in ("docker://other", "docker://gone"):
+        assert bringing.of_parent(layout, (gone, known), written) is None
