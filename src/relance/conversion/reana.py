@@ -72,6 +72,8 @@ def _serial(analysis: Analysis, source: str, given: Mapping[str, Json], name: st
         images=images,
         bare=bare,
         sources=telling.SOURCES,
+        kept=telling.kept(workflow),
+        between=telling.between(workflow),
     )
     return Converted(
         source=source,

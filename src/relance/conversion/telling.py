@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -73,6 +74,23 @@ def needs(workflow: Workflow, parameters: Mapping[str, Json]) -> tuple[Need, ...
         for one in (*declared, *shown):
             found.setdefault(one, []).append(rule)
     return tuple(Need(known, name, tuple(dict.fromkeys(rules))) for (known, name), rules in found.items())
+
+
+def kept(workflow: Workflow) -> tuple[str, ...]:
+    """Return the products by which it is known what jobs there are."""
+    late = any(
+        not publishing.known_before(step) for steps in patterns.jobs(workflow).values() for step in steps
+    )
+    return ("published/**",) if late or patterns.searching(workflow) else ()
+
+
+def between(workflow: Workflow) -> dict[str, str]:
+    """Return the rules of steps by the patterns of what they make."""
+    return {
+        f"workdir/{re.sub(r'{n[0-9]+}', '*', pattern)}/**": name
+        for pattern, name in snakefile.names(workflow).items()
+        if pattern in patterns.jobs(workflow)
+    }
 
 
 def kind(name: str) -> str:

@@ -52,6 +52,8 @@ def converted(source: Source) -> Converted:
         images=images,
         bare=bare,
         sources=telling.SOURCES,
+        kept=telling.kept(reading.workflow),
+        between=telling.between(reading.workflow),
     )
     return Converted(
         source=source.file,

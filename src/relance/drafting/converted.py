@@ -77,6 +77,10 @@ class Known:
     """What the language tests, in words."""
     sources: tuple[str, ...] = ()
     """Patterns of the files that come with the analysis."""
+    kept: tuple[str, ...] = ()
+    """Patterns of small products without which nobody could tell what jobs there are."""
+    between: Mapping[str, str] = field(default_factory=dict)
+    """Rules by the patterns of what they make for others."""
 
 
 def input_names(values: Iterable[GivenValue]) -> dict[str, str]:
@@ -217,11 +221,16 @@ def _validation(known: Known) -> Iterator[str]:
 
 
 def _products(known: Known) -> Iterator[str]:
-    folders = [one for one in known.products if one.folder and _fits(one.path)]
+    kept = [*known.kept, *(f"{one.path}/**" for one in known.products if one.folder and _fits(one.path))]
     yield "products:"
-    yield "  keep:" if folders else "  keep: []"
-    for one in folders:
-        yield f"    - path: {scalar(f'{one.path}/**')}"
+    yield "  keep:" if kept else "  keep: []"
+    for path in dict.fromkeys(kept):
+        yield f"    - path: {scalar(path)}"
+    if known.between:
+        yield f"    {MARK} which products between are worth keeping? A recast elsewhere makes others again"
+    for path, rule in sorted(known.between.items()):
+        if path not in kept:
+            yield f"    # - path: {scalar(_line(path))}  # made by rule {_line(rule)}"
 
 
 def _outside(known: Known) -> Iterator[str]:

@@ -89,6 +89,18 @@ def test_a_workflow_alone_tells_what_its_last_stages_publish(entry: Path) -> Non
     assert set(interface.inputs) == {"signal"}
 
 
+def test_what_tells_which_jobs_there_are_is_kept(entry: Path) -> None:
+    step = entry.parent / "specs/step.yml"
+    step.write_text(
+        STEP.replace(
+            "frompar-pub, outputmap: {out: out}", "fromglob-pub, globexpression: '*', outputkey: out"
+        )
+    )
+    specification = well(entry) / "specs/group_counting.yaml"
+    assert [one.path for one in reading.load(specification).products.keep] == ["published/**"]
+    assert '# - path: "workdir/fit/**"  # made by rule fit' in specification.read_text()
+
+
 @pytest.mark.parametrize(
     ("match", "inside"), [(None, "top/a.card"), ("top/", "a.card"), ("t*/", "a.card"), ("*p/", "a.card")]
 )
