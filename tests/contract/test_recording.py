@@ -188,7 +188,12 @@ def test_outputs_without_metadata_are_recorded_with_nothing_claimed_of_their_mak
     double = jobs(found)["double"]
     times = found["times"]["jobs"][found["jobs"].index(double)]
     assert (double["status"], double["exit"]) == ("unknown", "unknown")
-    assert times == {"started": "unknown", "ended": "unknown", "peak_memory": "unknown"}
+    assert times == {
+        "started": "unknown",
+        "ended": "unknown",
+        "peak_memory": "unknown",
+        "peak_memory_of": "unknown",
+    }
 
 
 def test_a_snakefile_that_cannot_be_read_any_more_leaves_a_record_from_metadata(recorded: Relance) -> None:
