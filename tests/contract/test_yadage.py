@@ -333,23 +333,27 @@ CONTAINED = """stages:
         script: |
           echo "$WHERE {several} '$UNSET'" > {out}
           cat /tmp/relance-par.json >> {out}
+          cat "$X509_USER_PROXY" "${{KRB5CCNAME#FILE:}}" | wc -c >> {out}
+          ! echo >> "$X509_USER_PROXY"
       environment:
         environment_type: docker-encapsulated
         image: mine/tool
         imagetag: "1"
         envscript: /etc/setup.sh
+        resources: [GRIDProxy, {kerberos: true}]
         par_mounts: [{mountpath: /tmp/relance-par.json, jqscript: '.several, .several[]'}]
       publisher: {publisher_type: interpolated-pub, publish: '{out}'}
 """
 
 
 @pytest.mark.container
-def test_a_step_runs_in_its_container_with_its_set_up_script_and_mounts(
+def test_a_step_runs_in_its_container_with_its_set_up_script_mounts_and_credentials(
     tmp_path: Path, root_filesystem: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "root"
     shutil.copytree(root_filesystem, root, symlinks=True)
-    shutil.copy(str(shutil.which("mkdir")), root / "usr/bin/mkdir")
+    for program in ("mkdir", "wc"):
+        shutil.copy(str(shutil.which(program)), root / "usr/bin")
     for library in re.findall(r"/\S+", subprocess.check_output(["ldd", root / "usr/bin/mkdir"], text=True)):
         if not (root / library[1:]).exists():
             (root / library[1:]).parent.mkdir(parents=True, exist_ok=True)
@@ -364,6 +368,15 @@ def test_a_step_runs_in_its_container_with_its_set_up_script_and_mounts(
     config = tmp_path / "out/config.yaml"
     config.write_text(yaml.safe_dump({"images": {"docker://mine/tool:1": str(tmp_path / "tool.sif")}}))
     ran = [*command, "run", "out", "--runtime", "apptainer"]
+    monkeypatch.setenv("X509_USER_PROXY", str(tmp_path / "none"))
+    done = subprocess.run(ran, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "voms-proxy-init" in done.stderr
+    for variable, kind in (("X509_USER_PROXY", ""), ("KRB5CCNAME", "FILE:")):
+        (tmp_path / variable).write_text("0123456789")
+        monkeypatch.setenv(variable, f"{kind}{tmp_path / variable}")
     done = subprocess.run(ran, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out/workdir/one/out.txt").read_text() == "/image 1 2 ''\n[1,2]\n1\n2"
+    written = (tmp_path / "out/workdir/one/out.txt").read_text()
+    assert written.split() == ["/image", "1", "2", "''", "[1,2]", "1", "220"]
+    assert (tmp_path / "X509_USER_PROXY").read_text() == "0123456789"

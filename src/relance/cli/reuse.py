@@ -114,8 +114,8 @@ class Reuse:
     def _runner(self) -> Runner:
         engine = self.start.engine
         runtime = engine.runtime
-        outside = _outside(self.request.analysis)
-        return Runner(runtime.kind, runtime.version, engine.images, engine.environments, outside)
+        declared = outside(self.request.analysis)
+        return Runner(runtime.kind, runtime.version, engine.images, engine.environments, declared)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class _Call:
         return Called(answer.status, answer.said)
 
 
-def _outside(analysis: Path) -> tuple[Outside, ...]:
+def outside(analysis: Path) -> tuple[Outside, ...]:
     """Return what the specifications of an analysis say that it needs and nobody can hold.
 
     Raises:

@@ -16,6 +16,7 @@ from relance.cli import display, places, reuse, signals, values
 from relance.cli.progress import counting
 from relance.cli.reuse import Reuse
 from relance.engines import local, snakemake
+from relance.engines import shown as outside
 from relance.engines.base import Watch
 from relance.engines.local import LocalEngine, Start
 from relance.engines.snakemake import RunFolder
@@ -150,6 +151,7 @@ def run(  # noqa: PLR0917 - click passes each by name
         keep_going=keep_going,
         arguments=context.meta["passed_on"],
     )
+    shown = None if dry_run else outside.shown(reuse.outside(analysis), os.environ)
     with signals.raising():
         engine = local.prepare(
             analysis,
@@ -159,7 +161,10 @@ def run(  # noqa: PLR0917 - click passes each by name
             load=partial(_load, store),
             say=say,
             make=not dry_run,
+            shown=shown,
         )
+    if shown is not None and shown.told:
+        say(f"steps see, as the specification says that they need it: {shown.told}")
     if not dry_run:
         say(f"steps run in {engine.runtime.kind} {engine.runtime.version}".rstrip())
     with engine.opened(request) as folder, engine.starting(request, folder) as start:

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from relance.engines import (
@@ -26,6 +26,7 @@ from relance.engines.base import Capabilities, Watch
 from relance.engines.gates import Answer, Gate
 from relance.engines.process import Child
 from relance.engines.progress import EventFile, Progress, Tracker
+from relance.engines.shown import Shown
 from relance.engines.snakemake import RunFolder
 from relance.model import ImageRef, RunRequest, RunResult, Runtime, RuntimeKind
 from relance.store import images as store_images
@@ -42,6 +43,8 @@ class LocalEngine:
     """Where plain processes find their programs; unused by other runtimes."""
     outer: Mapping[str, str]
     """The environment variables of the caller, of which jobs see none."""
+    shown: Shown = field(default_factory=Shown)
+    """What jobs are shown of what nobody can keep."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -87,7 +90,7 @@ class LocalEngine:
             with (
                 gates.made(folder.gate) as gate,
                 process.started(
-                    snakemake.command(request, kind, folder, gated=True),
+                    snakemake.command(request, kind, folder, gated=True, shown=self.shown),
                     folder=request.analysis,
                     environment=snakemake.environment(self.outer, kind, folder),
                     console=folder.console,
@@ -139,6 +142,13 @@ class LocalEngine:
             environment=snakemake.JOB_ENVIRONMENT,
             images=targets,
             memory=folder.memory,
+        )
+        mounts = self.shown.linked(folder.scratch) if self.shown.mounts else ()
+        stand_in = replace(
+            stand_in,
+            environment={**stand_in.environment, **(self.shown.plain if plain else self.shown.variables)},
+            options=tuple(word for one in mounts for word in ("--volume", f"{one.source}:{one.target}:ro")),
+            network="host" if self.shown.network else "none",
         )
         standin.install(stand_in, folder.programs)
 
@@ -198,6 +208,7 @@ def prepare(
     load: Callable[[RuntimeKind, LocalImage], object],
     say: Callable[[str], None],
     make: bool = True,
+    shown: Shown | None = None,
 ) -> LocalEngine:
     """Choose a runtime for an analysis and make ready what it needs.
 
@@ -209,6 +220,7 @@ def prepare(
         load: gives Podman or Docker an image that was built here; raises a RelanceError if it can't.
         say: told what is done in place of something better, and what takes long.
         make: whether images are really loaded and environments made (a dry run needs none).
+        shown: what jobs are shown of what nobody can keep; None: nothing.
 
     Raises:
         InputError: there is no Snakefile.
@@ -228,7 +240,7 @@ def prepare(
             say("steps run as plain processes in locked environments, not in containers")
         for environment in locked if make else ():
             environments.make(environment, say)
-    return LocalEngine(runtime, known, locked, outer)
+    return LocalEngine(runtime, known, locked, outer, shown or Shown())
 
 
 def _supplier(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from relance.engines import roots
+from relance.engines.shown import Shown
 from relance.errors import InputError
 from relance.model import RunRequest, RuntimeKind, StepProgress, StepState
 
@@ -120,19 +121,27 @@ def command(
     *,
     enclosed: bool = False,
     gated: bool = False,
+    shown: Shown | None = None,
 ) -> list[str]:
     """Return Snakemake's command line for a request; see `arguments`. `gated`: it waits at the run's gate."""
     graph = folder.made / folder.graph.name if enclosed else folder.graph
     gate = folder.gate if gated else None
-    return observed("run", graph, arguments(request, runtime, folder, enclosed=enclosed), gate)
+    given = arguments(request, runtime, folder, enclosed=enclosed, shown=shown)
+    return observed("run", graph, given, gate)
 
 
 def arguments(
-    request: RunRequest, runtime: RuntimeKind, folder: RunFolder, *, enclosed: bool = False
+    request: RunRequest,
+    runtime: RuntimeKind,
+    folder: RunFolder,
+    *,
+    enclosed: bool = False,
+    shown: Shown | None = None,
 ) -> list[str]:
     """Return Snakemake's arguments for a request.
 
     `enclosed`: whether it runs in a sandbox, where a stand-in and a broker run the jobs in every runtime.
+    `shown`: what jobs are shown of what nobody can keep; a stand-in shows it by itself.
     """
     main = request.analysis / request.snakefile if request.snakefile else snakefile(request.analysis)
     given = ["--snakefile", str(main)]
@@ -142,7 +151,7 @@ def arguments(
     given += ["--quiet", "all", "--logger", "relance", "--logger-relance-outfile", str(folder.events)]
     given += ["--software-deployment-method", "apptainer"]
     if runtime is RuntimeKind.APPTAINER and not enclosed:
-        given += [f"--apptainer-args={apptainer_arguments(request.analysis, folder)}"]
+        given += [f"--apptainer-args={apptainer_arguments(request.analysis, folder, shown)}"]
     else:
         # A stand-in's pulled image is a text file, which must never be taken for an image by Apptainer.
         images = request.analysis / ".snakemake" / "relance" / f"{runtime}-images"
@@ -159,12 +168,16 @@ def arguments(
     return [*given, *request.arguments]
 
 
-def apptainer_arguments(analysis: Path, folder: RunFolder) -> str:
+def apptainer_arguments(analysis: Path, folder: RunFolder, shown: Shown | None = None) -> str:
     """Return the options of `apptainer exec` that keep the host's files, environment and network out."""
-    options = ["--containall", "--network", "none", "--pwd", str(analysis), "--bind", str(analysis)]
+    shown = shown or Shown()
+    options = ["--containall", *([] if shown.network else ["--network", "none"])]
+    options += ["--pwd", str(analysis), "--bind", str(analysis)]
+    for mount in shown.linked(folder.scratch):
+        options += ["--bind", f"{mount.source}:{mount.target}:ro"]
     options += ["--home", f"{folder.scratch / 'home'}:{roots.HOME}"]
     options += ["--bind", f"{folder.scratch / 'tmp'}:{roots.TEMPORARY}"]
-    for name, value in {**JOB_ENVIRONMENT, "TMPDIR": roots.TEMPORARY}.items():
+    for name, value in {**JOB_ENVIRONMENT, "TMPDIR": roots.TEMPORARY, **shown.variables}.items():
         options += ["--env", f"{name}={value}"]
     return shlex.join(options)
 

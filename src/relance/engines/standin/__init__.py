@@ -33,6 +33,8 @@ class StandIn:
     """File that gets a line for each job, with the memory that it took at most; see `measured.py`."""
     options: tuple[str, ...] = ()
     """More options of `podman run` or `docker run`."""
+    network: str = "none"
+    """What their containers see of the network."""
     user: tuple[int, int] = field(default_factory=lambda: (os.getuid(), os.getgid()))
     """The user and group that files made by jobs belong to."""
 
@@ -106,6 +108,7 @@ def text(stand_in: StandIn) -> str:
         ("folder", str(stand_in.folder)),
         ("scratch", str(stand_in.scratch)),
         ("label", stand_in.label),
+        ("network", stand_in.network),
         *((("memory", str(stand_in.memory)),) if stand_in.memory else ()),
         *(("option", option) for option in (*_options(stand_in), *stand_in.options)),
         *(("env", name, value) for name, value in stand_in.environment.items()),

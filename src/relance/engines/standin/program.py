@@ -19,6 +19,7 @@ settings that `relance.engines.standin.install` wrote, lines of tab-separated fi
     folder  DIRECTORY                 mounted read-write at the same path
     scratch DIRECTORY                 holds `home` and `tmp`, for HOME and TMPDIR
     label   TEXT                      marks this run's containers
+    network TEXT                      what containers see of it; none if left out
     env     NAME VALUE                the same for every job
     image   WRITTEN TARGET            TARGET: an image's digest, the folder of an environment's programs, or,
                                       for the broker, WRITTEN again
@@ -142,7 +143,14 @@ def container_command(
         settings.single["label"],
     ]
     # The host name would be a random one, and SELinux would refuse the folders without being relabelled.
-    arguments += ["--network", "none", "--hostname", "relance", "--security-opt", "label=disable"]
+    arguments += [
+        "--network",
+        settings.single.get("network", "none"),
+        "--hostname",
+        "relance",
+        "--security-opt",
+        "label=disable",
+    ]
     arguments += settings.options
     folder = call.folder or os.getcwd()
     mounts = mounts_of(settings, call) if mounts is None else mounts
