@@ -22,12 +22,12 @@ class Places:
     folder: Path
 
     def real(self, path: str) -> Path:
-        """Return where a path with the sign leads.
+        """Return where a path leads that has the sign or is absolute.
 
         Raises:
-            PlanError: it has no sign, or leads out of the folder.
+            PlanError: it leads out of the folder, or is neither.
         """
-        if not path.startswith(f"{ROOT}/") or ".." in path.split("/"):
+        if not path.startswith("/") or ".." in path.split("/"):
             raise PlanError(f"the file {path!r} isn't in the compiled workflow's folder")
         return self.folder / path.removeprefix(f"{ROOT}/")
 
@@ -44,7 +44,3 @@ class Places:
             return [folder]
         found = glob.glob(pattern, root_dir=base)  # noqa: PTH207 - Path.glob takes hidden files too
         return [f"{folder}/{os.path.normpath(name)}" for name in sorted(found)]
-
-    def given(self, path: str) -> str:
-        """Return a path of the configuration with the sign."""
-        return path if path.startswith("/") else f"{ROOT}/{os.path.normpath(path)}"

@@ -305,7 +305,7 @@ def _given(value: Json) -> Json:
     path = value.get("path") or value.get("location")
     if not isinstance(path, str) or not path:
         raise PlanError(f"{values.brief(value)} has no path")
-    path = path if path.startswith(f"{ROOT}/") else f"{ROOT}/{path}"
+    path = path if path.startswith("/") else f"{ROOT}/{path}"
     found = values.entry(path.rstrip("/"), folder=value["class"] == "Directory")
     return found | {key: _given(value[key]) for key in ("secondaryFiles", "format") if key in value}
 
