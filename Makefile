@@ -1,5 +1,6 @@
 # make demo   the quick analysis with what this machine has, from a fresh clone
 # make test   everything that must hold: style, types, tests; installs what they need
+# make forms  the dilepton analysis for Snakemake, yadage and REANA in build/forms; see docs/export.md
 # make lock   resolve envs/*.in into the locked environments
 
 SHELL := /bin/bash
@@ -11,7 +12,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 CORES ?= $(shell nproc)
 BIN := .venv/bin
 
-.PHONY: help demo test check unit contract bench lock clean
+.PHONY: help demo test check unit contract bench forms lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -50,6 +51,14 @@ test: check
 	$(BIN)/coverage run -m pytest -n $(CORES) --dist loadscope --no-loadscope-reorder --durations=30
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# IMAGES says what a registry calls the images: IMAGES="--image generation=… --image analysis=…".
+CONFIG ?= quick
+IMAGES ?=
+forms: .venv/run.stamp
+	rm -rf build/forms
+	for form in snakemake yadage reana; do \
+		$(BIN)/relance export --as $$form . build/forms/$$form --config $(CONFIG) $(IMAGES); done
 
 lock: .venv/dev.stamp
 	$(BIN)/python envs/lock.py

@@ -109,6 +109,8 @@ def _as(  # noqa: PLR0917 - what was typed
         if Path(text).suffix in {".yml", ".yaml"} and Path(text).is_file():
             forms.expand(Path(text), language, target)
         else:
+            if not (fixed or quiet) and Path(text).is_dir():
+                click.echo("relance: looking which parameters can be set (--fixed leaves it out)", err=True)
             with form_sources.opened(text, config, os.environ, store, fixed=fixed) as source:
                 told = forms.write(source, language, names, target)
     if not quiet:

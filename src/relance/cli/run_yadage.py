@@ -142,18 +142,19 @@ def _refuse_what_is_not_done(outcome: Outcome, request: Request, console: Path) 
             found=running.reason(failed[0], request.folder),
             next_step=f"read {request.folder / failed[0].folder / '_packtivity'}",
         )
-    if outcome.waiting:
+    if outcome.waiting and not outcome.error:
         first = outcome.waiting[0]
         names = ", ".join(f"'{one.stage}'" for one in outcome.waiting)
         raise AnalysisError(
             f"stage {names} made no job",
             expected="what it waits for to be there",
             found=f"'{first.stage}' still waiting for {', '.join(first.dependencies) or 'nothing'}; "
-            f"yadage itself ended with {outcome.error or 'success'}",
+            "yadage itself ended with success",
             next_step="correct the dependency; 'relance check' finds such",
         )
+    names = ", ".join(f"'{one.stage}'" for one in outcome.waiting)
     raise AnalysisError(
-        "yadage failed",
+        f"yadage broke off before stage {names}" if names else "yadage failed",
         expected="every stage done",
         found=outcome.error or "jobs that did not run",
         next_step=f"read {console}",

@@ -57,5 +57,7 @@ def test_the_reason_of_a_failure_is_what_the_job_itself_said_last(tmp_path: Path
     logs.mkdir(parents=True)
     (logs / "fit.step.log").write_text("CalledProcessError: exit status 3\nRuntimeError: failed\n")
     assert reason(job, tmp_path) == "CalledProcessError: exit status 3"
-    (logs / "fit.run.log").write_text("starting\nValueError: no such channel\n\n")
+    (logs / "fit.run.log").write_text(
+        "2026-01-02 03:04:05,678 |  pack.fit.run |   INFO | b'ValueError: no such channel'\n\n"
+    )
     assert reason(job, tmp_path) == "ValueError: no such channel"

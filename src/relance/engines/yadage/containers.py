@@ -36,7 +36,8 @@ def chosen(wanted: RuntimeKind | None, folder: Path, ask: Ask = ask) -> Containe
         MissingPartError: none works.
     """
     reasons = []
-    for kind in (wanted,) if wanted is not None else _ORDER:
+    tried = (wanted,) if wanted is not None else _ORDER
+    for kind in tried:
         found = runtimes.find(kind, (), lambda *_: None, ask)
         if isinstance(found, Absence):
             reasons.append(f"{kind}: {found.reason}")
@@ -44,7 +45,7 @@ def chosen(wanted: RuntimeKind | None, folder: Path, ask: Ask = ask) -> Containe
         return Containers(found, _variables(kind, folder), _commands(kind))
     raise MissingPartError(
         "yadage's containers can't run",
-        expected=f"a working {' or '.join(kind.capitalize() for kind in _ORDER)}",
+        expected=f"a working {' or '.join(kind.capitalize() for kind in tried)}",
         found="; ".join(reasons),
         next_step="install one; docs/running.md says how",
     )

@@ -9,6 +9,7 @@ The request has `toplevel`, `workflow`, `parameters`, `folder`, `init` and `core
 import importlib
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         ) as made:
             controller = made.controller
     except Exception as problem:  # noqa: BLE001 - whatever yadage raises is told
-        error = f"{type(problem).__name__}: {problem}"
+        error = f"{type(problem).__name__}: {str(problem) or last_line(problem)}"
     if controller is None:
         return {"jobs": [], "waiting": [], "error": error or "no workflow"}
     flow = controller.adageobj
@@ -76,6 +77,11 @@ def job(node: Any, backend: Any) -> dict[str, Any]:
     except Exception as problem:  # noqa: BLE001 - a job whose parameters can't be had has failed on just that
         told["error"] = told["error"] or f"{type(problem).__name__}: {problem}"
     return told
+
+
+def last_line(problem: Exception) -> str:
+    """Return the code that raised an error which says nothing."""
+    return str(traceback.extract_tb(problem.__traceback__)[-1].line)
 
 
 def image(environment: dict[str, Any]) -> str | None:

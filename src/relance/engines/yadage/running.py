@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from relance.languages.model import Json
 
 _PROGRAM = Path(__file__).with_name("program.py")
 _LAST_LINES = 12
+_HEAD = re.compile(r"^[-\d]+ [\d:,]+ \|[^|]*\|[^|]*\| (?:b')?")
+"""Stands before each line of a job's log."""
 _CHATTER = ("|   INFO |", "|  DEBUG |")
 
 
@@ -140,11 +143,12 @@ def reason(job: Job, folder: Path) -> str:
     logs = sorted((folder / job.folder / "_packtivity").glob("*.run.log"))
     logs += sorted((folder / job.folder / "_packtivity").glob("*.step.log"))
     for log in logs:
-        lines = [line for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+        lines = [_HEAD.sub("", line) for line in log.read_text("utf-8", "replace").splitlines()]
+        lines = [line.strip() for line in lines if line.strip(" '")]
         said = [line for line in lines if "Error: " in line] or lines
         if said:
             own = [line for line in said if not line.startswith("RuntimeError: failed")]
-            return (own or said)[-1].strip()
+            return (own or said)[-1].rstrip("'")
     return job.error
 
 
