@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from relance.engines.limits import Limits
 from relance.errors import AnalysisError, InputError
 from relance.model import RunStatus, RuntimeKind
 from relance.recording.build import Effects
+from relance.recording.sources import written_graph
 from relance.rerun import execution, folder
 from relance.rerun.execution import Settings
 from relance.rerun.folder import Work
@@ -238,10 +240,38 @@ def test_files_that_a_graph_names_elsewhere_are_not_hashed(work: Work, tmp_path:
 
 
 def test_a_trusted_capsule_runs_without_a_sandbox_in_its_images(work: Work, counting: Capsule) -> None:
-    done = execution.run(work, settings(trusted=True), NOBODY)
+    trusted = settings(trusted=True)
+    engine = execution.engine(work, trusted)
+    with execution.starting(work, trusted, engine) as start:
+        assert start.reads
+        graph = execution.graph(work, trusted, engine, start)
+        assert list(work.runs.glob("run-*")) == [start.folder.path]
+        done = execution.run(work, trusted, NOBODY, engine, start)
     assert (done.result.status, done.result.message) == (RunStatus.OK, "")
     products = {file.path: file.digest for file in counting.files if file.role is Role.PRODUCT}
     assert products == {path: of_bytes((work.analysis / path).read_bytes()) for path in products}
+    ran = written_graph(start.folder.graph)
+    assert ran is not None
+    assert [job["shellcmd"] for job in ran.jobs] == [job["shellcmd"] for job in graph.jobs]
+
+
+def test_nothing_of_a_capsule_runs_on_while_a_plan_is_made_of_its_graph(work: Work) -> None:
+    beats = work.analysis / "beats"
+    beating = "while :; do echo >> beats; sleep 0.05; done"
+    snakefile = (
+        "import os, subprocess\n"
+        f"subprocess.Popen(['sh', '-c', {beating!r}], start_new_session=True)\n"
+        "while not os.path.exists('beats'):\n    pass\n"
+    )
+    (work.analysis / "Snakefile").write_text(snakefile + SNAKEFILE.decode())
+    engine = execution.engine(work, settings())
+    with execution.starting(work, settings(), engine) as start:
+        assert not start.reads
+        execution.graph(work, settings(), engine, start)
+        assert start.child.process.poll() is None
+        before = beats.stat().st_size
+        time.sleep(0.5)
+        assert beats.stat().st_size == before
 
 
 def test_values_change_what_runs_and_reach_the_jobs(work: Work) -> None:

@@ -380,6 +380,20 @@ class Start:
     child: Child
     guard: Guard
 
+    @property
+    def reads(self) -> bool:
+        """Whether it can be asked for the graph: not if it isn't trusted, for what is left then runs on."""
+        return self.engine.trusted
+
+    def read(self, command: Sequence[str]) -> Said:
+        """Let a copy of it read the graph, which saves another one's start; nothing runs.
+
+        command: as `snakemake.observed` gives it.
+        """
+        answer = self.gate.ask(snakemake.words(command), lambda: self.child.process.poll() is None)
+        leavings.settle(self.request.analysis)
+        return Said(answer.status, leavings.printable(answer.said))
+
     def run(self, watch: Watch) -> RunResult:
         """Let it run the workflow to its end; once.
 

@@ -139,7 +139,7 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
                 work = _work(request, checked, folder / _WORK, effects.say)
                 bench = _bench(request, checked, work, effects.say)
                 start = started.enter_context(execution.starting(work, bench.settings, bench.engine))
-                settled = reuse.settle(bench, restoring=request.reuse)
+                settled = reuse.settle(bench, start, restoring=request.reuse)
             except RelanceError:
                 if former is None:  # nothing ran: leave nothing either
                     started.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from relance.capsule.model import Capsule, Role
-from relance.engines.isolated import IsolatedEngine
+from relance.engines.isolated import IsolatedEngine, Start
 from relance.errors import InputError
 from relance.model import UNKNOWN, Digest, JobRecord, RunRecord, RuntimeKind
 from relance.recast.known import Layered, known
@@ -63,6 +63,7 @@ class _Apart(Store):
 
 def settle(
     bench: Bench,
+    start: Start | None = None,
     *,
     restoring: bool,
     dry: bool = False,
@@ -72,6 +73,7 @@ def settle(
 
     Args:
         bench: where.
+        start: the Snakemake that is to run, if it was started.
         restoring: whether anything is put back at all.
         dry: only plan.
         once_more: outputs of jobs that run whatever is known of them.
@@ -84,7 +86,7 @@ def settle(
 
     def read() -> Graph:
         # The whole of it: whatever is asked for is among the jobs.
-        return execution.graph(work, replace(settings, targets=()), bench.engine)
+        return execution.graph(work, replace(settings, targets=()), bench.engine, start)
 
     def adjusted(found: Situation) -> Situation:
         jobs = tuple(

@@ -98,8 +98,12 @@ def reading(work: Work) -> RunFolder:
     return RunFolder(work.runs / "reading")
 
 
-def graph(work: Work, settings: Settings, by: IsolatedEngine | None = None) -> Graph:
+def graph(
+    work: Work, settings: Settings, by: IsolatedEngine | None = None, start: Start | None = None
+) -> Graph:
     """Return the jobs that the workflow has with these values; nothing runs but the Snakefile's own Python.
+
+    `start` is a Snakemake of `starting`, if there is one: it reads the graph itself where it is trusted.
 
     Raises:
         InputError: Snakemake refuses the workflow; its words are passed on.
@@ -115,7 +119,7 @@ def graph(work: Work, settings: Settings, by: IsolatedEngine | None = None) -> G
     line = snakemake.arguments(request, runner.runtime.kind, folder, enclosed=True)
     at = line.index("--quiet")  # a refusal is told on the console alone: there are no events
     line = [*line[:at], *line[at + 2 :]]
-    call = _Call(runner, work.analysis, (folder.settings,) if folder.settings.exists() else ())
+    call = _Call(runner, work.analysis, (folder.settings,) if folder.settings.exists() else (), start)
     try:
         found, problem = sources.graph(line, work.analysis, {}, call)
     except MALFORMED as error:
@@ -215,11 +219,15 @@ class _Call:
     engine: IsolatedEngine
     analysis: Path
     shown: Sequence[Path]
+    start: Start | None = None
 
     def __call__(
         self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], scratch: Path
     ) -> Called:
         """Run a command in the work folder, whatever folder and environment the events tell."""
         del folder, environment
+        if self.start is not None and self.start.reads:
+            said = self.start.read(command)
+            return Called(said.status, said.text)
         said = self.engine.enclosed(command, self.analysis, scratch, timeout=_TIMEOUT, shown=self.shown)
         return Called(said.status, said.text)
