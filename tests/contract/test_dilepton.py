@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from relance.engines.snakemake import JOB_ENVIRONMENT
+
+from .reana.server import TOKEN, serving
+
 pytestmark = [pytest.mark.slow, pytest.mark.container]
 
 ROOT = Path(__file__).parents[2]
@@ -190,3 +194,36 @@ def test_an_ordinary_user_needs_no_privilege(in_apptainer: Path, clone: Callable
     )
     call(folder, *unprivileged, *command, HOME=str(folder))
     assert_same(folder, in_apptainer)
+
+
+def test_a_reana_server_gives_the_same_results(
+    in_apptainer: Path, clone: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the newest kind of server; tests/contract/reana runs a small analysis on the other kinds, too."""
+    folder = clone("reana")
+    declared = yaml.safe_load((folder / "reana.yaml").read_text("utf-8"))
+    tiny = yaml.safe_load((folder / TINY[1]).read_text("utf-8"))
+    declared["inputs"]["parameters"] = tiny
+    declared["outputs"] = {"directories": [tiny["output"]]}
+    (folder / "reana.yaml").write_text(yaml.safe_dump(declared), "utf-8")
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for name, value in {**JOB_ENVIRONMENT, "PATH": programs, "RELANCE_RUNTIME": "plain"}.items():
+        monkeypatch.setenv(name, value)  # what the server's jobs see
+    with serving(tmp_path / "server") as server:
+        reached = {"REANA_SERVER_URL": server.address, "REANA_ACCESS_TOKEN": TOKEN}
+        cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+        options = ("--skip-images", "--interval", "0.5", "--fetch", "got", "--json")
+        done = json.loads(relance(folder, "reana", "submit", *options, **reached, **cache).stdout)
+        assert server.violations == []
+    assert done["status"] == "finished"
+    # The server's jobs may use other kernels for linear algebra than a container does.
+    assert observed_limit(folder / "got") == pytest.approx(observed_limit(in_apptainer), rel=1e-4)
+    ours, theirs = products(in_apptainer), products(folder / "got")
+    assert [name for name in ours if "/fit" not in name and ours[name] != theirs.get(name)] == []
+    assert set(ours) == set(theirs)
+    shown = json.loads(relance(folder, "runs", "show", "--dir", "got", "--json").stdout)
+    assert {job["status"] for job in shown["jobs"]} == {"ok"}
+    local = json.loads(relance(in_apptainer, "runs", "show", "--json").stdout)
+    assert [(job["rule"], job["outputs"]) for job in shown["jobs"]] == [
+        (job["rule"], job["outputs"]) for job in local["jobs"]
+    ]

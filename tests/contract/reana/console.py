@@ -32,7 +32,7 @@ class Console:
 
     def read(self, lines: Iterable[str]) -> list[Job]:
         for line in lines:
-            if self.in_command and not line.startswith(("[", "RuleException")):
+            if self.in_command and line.startswith((" ", "\t")):
                 self.jobs[-1].command += f"\n{line}"
                 continue
             self.in_command = False
