@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).parents[2]
@@ -115,6 +116,40 @@ def test_nothing_of_a_snakefile_runs_with_no_parse(tmp_path: Path) -> None:
     assert [code for code, _, _ in codes(done)] == ["RL305"]
     assert not (place / "executed").exists()
     assert not (place / ".snakemake").exists()
+
+
+RECORDED = """\
+rule third:
+    input:
+        "b.txt",
+    output:
+        "c.txt",
+    params:
+        also="a.txt",
+    shell:
+        "cat {input} {params.also} > {output}"
+
+
+rule first:
+    output:
+        "a.txt",
+        "b.txt",
+    shell:
+        "echo a | tee {output}"
+"""
+
+
+def test_a_recorded_run_tells_what_commands_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELANCE_STORE", str(tmp_path / "store"))
+    place = tmp_path / "analysis"
+    place.mkdir()
+    (place / "Snakefile").write_text(RECORDED)
+    command = [sys.executable, "-m", "relance", "run", "--runtime", "plain", "--no-reuse"]
+    subprocess.run(command, cwd=place, check=True, capture_output=True)
+    found = ("RL502", "Snakefile", 8)
+    assert codes(check("--no-parse", "--format", "json", folder=place)) == [found]
+    (place / "Snakefile").write_text(RECORDED + "# another\n")
+    assert codes(check("--no-parse", "--format", "json", folder=place)) == []
 
 
 def test_a_missing_input_is_told_with_its_rule(tmp_path: Path) -> None:

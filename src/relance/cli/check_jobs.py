@@ -66,6 +66,8 @@ def users(store: Path) -> Users:
     """Return what tells the USER of an image that the store has."""
 
     def user_of(reference: str) -> str | None:
+        if not (store / "content").is_dir():
+            return None
         layout = Layout(store / "content")
         try:
             manifest = layout.names().get(entry.index_name(reference))

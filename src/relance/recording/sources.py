@@ -18,7 +18,7 @@ from relance.engines import snakemake
 from relance.engines.progress import EventFile
 
 _SAYS_NOTHING = re.compile(
-    r'\s+File ".+", line \d+, in |(?:Traceback|Wildcards):\s*$|Building DAG of jobs|Updating checkpoint dependencies'
+    r'\s+File ".+", line \d+, in |(?:Traceback|Wildcards):\s*$|Building DAG of jobs|Updating checkpoint dep'
 )
 _LAST_LINES = 40
 _EXIT = re.compile(r"returned non-zero exit status (\d+)")
@@ -149,7 +149,9 @@ def same_job(output: str, record: Mapping[str, Any]) -> tuple[object, ...]:
 
     A job that tells nothing else apart from another is told by its output.
     """
-    keys = ("rule", "input", "log", "shellcmd", "params", "starttime", "job_hash")
+    # Snakemake 9 takes a start for each output, which may differ by a moment; 7 knows no hash.
+    when = "starttime" if record.get("job_hash") is None else "job_hash"
+    keys = ("rule", "input", "log", "shellcmd", "params", when)
     if record.get("starttime") is None and record.get("job_hash") is None:
         return (output,)
     return tuple(json.dumps(record.get(key)) for key in keys)

@@ -29,6 +29,9 @@ def test_outputs_of_one_job_go_together_and_those_without_times_stay_apart() -> 
     one = {"rule": "a", "starttime": 1.5, "params": ["1"]}
     assert sources.same_job("x", one) == sources.same_job("y", dict(one))
     assert sources.same_job("x", one) != sources.same_job("y", {**one, "starttime": 2.5})
+    hashed = {**one, "job_hash": 7}
+    assert sources.same_job("x", hashed) == sources.same_job("y", {**hashed, "starttime": 1.5001})
+    assert sources.same_job("x", hashed) != sources.same_job("y", {**hashed, "job_hash": 8})
     assert sources.same_job("x", {"rule": "a"}) != sources.same_job("y", {"rule": "a"})
 
 
