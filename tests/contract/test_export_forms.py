@@ -115,7 +115,8 @@ def test_the_dilepton_analysis_has_a_valid_form_for_each_engine_of_reana(tmp_pat
     names = {name: f"registry.example/{name}@sha256:{'1' * 64}" for name in ("generation", "analysis")}
     forms.write(source, "yadage", names, tmp_path / "yadage")
     forms.write(source, "reana", names, tmp_path / "serial")
-    for language in ("yadage", "serial"):
+    forms.write(source, "snakemake", names, tmp_path / "snakemake")
+    for language in ("yadage", "serial", "snakemake"):
         found = declared.read(tmp_path / language)
         assert found.language == language
         assert any(path.endswith("results/tiny/fit/result.json") for path in found.outputs)

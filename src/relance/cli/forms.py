@@ -74,7 +74,7 @@ def _form(plan: Plan, language: str, files: tuple[str, ...]) -> Form:
             return staged.form(plan)
         case "reana":
             return serial.form(plan, files)
-    return snakemake.form(plan)
+    return snakemake.form(plan, files)
 
 
 def _put(form: Form, target: Path, source: Source | None) -> None:

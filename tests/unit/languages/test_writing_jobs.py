@@ -168,7 +168,7 @@ def test_a_command_reaches_each_engine_as_it_is(words: str) -> None:
         form = yaml.safe_load(serial.form(plan, ()).texts["reana.yaml"])
         (step,) = form["workflow"]["specification"]["steps"]
         assert serial.command(step, {"mass": "500.0"}) == f"set -euo pipefail; {meant.strip()}"
-    last = snakemake.form(plan).texts["Snakefile"].rstrip("\n").rpartition("    shell:\n")[2]
+    last = snakemake.form(plan, ()).texts["Snakefile"].rstrip("\n").rpartition("    shell:\n")[2]
     shell = str(ast.literal_eval(last.strip()))
     assert shell.format(params=SimpleNamespace(mass="500.0")) == f"set -euo pipefail; {meant}"
 

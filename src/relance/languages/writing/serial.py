@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from string import Template
 
 from relance.errors import InputError
-from relance.languages.writing import text
+from relance.languages.writing import declaration
 from relance.languages.writing.form import Form
 from relance.languages.writing.jobs import Plan, Slot, Step
 
@@ -23,23 +23,16 @@ def form(plan: Plan, files: Iterable[str]) -> Form:
     Raises:
         InputError: a job runs in no image, or says what REANA refuses.
     """
-    folders = frozenset(path for step in plan.steps for path in step.folders)
-    declared = {
-        "version": "0.9.0",
-        "inputs": {
-            "files": sorted(set(files) - {"reana.yaml"}),
-            "parameters": {setting.name: setting.value for setting in plan.settings},
-        },
-        "workflow": {
-            "type": "serial",
-            "specification": {"steps": [_step(step) for step in plan.steps]},
-        },
-        "outputs": {
-            "files": [path for path in plan.results if path not in folders],
-            "directories": [path for path in plan.results if path in folders],
-        },
+    inputs = {
+        "files": sorted(set(files) - {declaration.NAME}),
+        "parameters": {setting.name: setting.value for setting in plan.settings},
     }
-    return Form({"reana.yaml": text.as_yaml(declared)}, run=("relance reana submit --follow",))
+    steps = [_step(step) for step in plan.steps]
+    workflow = {"type": "serial", "specification": {"steps": steps}}
+    return Form(
+        {declaration.NAME: declaration.declaration(plan, inputs, workflow)},
+        run=("relance reana submit --follow",),
+    )
 
 
 def command(step: Mapping[str, list[str]], values: Mapping[str, str]) -> str:

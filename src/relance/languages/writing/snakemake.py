@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from relance.languages.writing import text
+from relance.languages.writing import declaration, text
 from relance.languages.writing.form import Form
 from relance.languages.writing.jobs import Plan, Slot, Step
 
 _CONFIGURATION = "export.yaml"
 
 
-def form(plan: Plan) -> Form:
-    """Return the analysis for Snakemake 7 to 9, wherever they run its jobs."""
+def form(plan: Plan, files: Iterable[str]) -> Form:
+    """Return the analysis for Snakemake 7 to 9, wherever they run its jobs; `files` are its own, by path."""
     head = [f"# {plan.name}: one rule for each job, in an order in which they can run."]
     if plan.settings:
         head += ["", "", f'configfile: "{_CONFIGURATION}"']
     rules = ["\n".join(["rule all:", "    default_target: True", *_listed("input", plan.results)])]
     rules += [_rule(step) for step in plan.steps]
+    given = {setting.name: setting.value for setting in plan.settings}
     texts = {"Snakefile": "\n\n\n".join(["\n".join(head), *rules]) + "\n"}
-    if plan.settings:
-        texts[_CONFIGURATION] = text.as_yaml({setting.name: setting.value for setting in plan.settings})
+    if given:
+        texts[_CONFIGURATION] = text.as_yaml(given)
+    inputs = {"files": sorted({*files, *texts} - {declaration.NAME}), "parameters": given}
+    workflow = {"type": "snakemake", "file": "Snakefile"}
+    texts[declaration.NAME] = declaration.declaration(plan, inputs, workflow)
     return Form(texts, run=("snakemake --cores all --use-singularity", "relance run"))
 
 

@@ -26,7 +26,7 @@ from relance.languages.model import (
     Workflow,
 )
 from relance.languages.model import Step as Packed
-from relance.languages.writing import text, yadage
+from relance.languages.writing import declaration, text, yadage
 from relance.languages.writing.form import Form
 from relance.languages.writing.jobs import Plan, Slot, Step
 
@@ -48,30 +48,19 @@ def parameters(plan: Plan) -> dict[str, Json]:
 
 def form(plan: Plan) -> Form:
     """Return the analysis for yadage, and for REANA's yadage engine."""
-    made = {path: f"{plan.maker(path).name}/{path}" for path in plan.results}
-    folders = frozenset(path for step in plan.steps for path in step.folders)
-    declared = {
-        "version": "0.9.0",
-        "inputs": {
-            "directories": ["init"],
-            "parameters": parameters(plan),
-            "options": {"initdir": "init"},
-        },
-        "workflow": {"type": "yadage", "file": "workflow.yml"},
-        "outputs": {
-            "files": [made[path] for path in plan.results if path not in folders],
-            "directories": [made[path] for path in plan.results if path in folders],
-        },
-    }
+    inputs = {"directories": ["init"], "parameters": parameters(plan), "options": {"initdir": "init"}}
+    described = {"type": "yadage", "file": "workflow.yml"}
+    places = {path: f"{plan.maker(path).name}/{path}" for path in plan.results}
     return Form(
         texts={
             "workflow.yml": text.as_yaml(yadage.document(workflow(plan))),
             "parameters.yml": text.as_yaml(parameters(plan)),
-            "reana.yaml": text.as_yaml(declared),
+            declaration.NAME: declaration.declaration(plan, inputs, described, places),
         },
         files=f"init/{_FILES}",
         run=(
             "relance convert workflow.yml ../compiled parameters.yml --initdir init",
+            "relance run --engine yadage workflow.yml ../work parameters.yml --initdir init",
             'yadage-run ../work workflow.yml parameters.yml -d initdir="$PWD/init"',
         ),
     )
