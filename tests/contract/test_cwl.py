@@ -14,6 +14,7 @@ import yaml
 
 from relance.conversion import cwl, writing
 from relance.languages.cwl import parameters
+from relance.languages.cwl.limits import UnsupportedError
 from relance.languages.cwl.support import binding, rules
 
 MACHINE = Path(__file__).parents[1] / "machine"
@@ -136,3 +137,16 @@ def test_a_compiled_workflow_runs_the_commands_that_cwltool_does(
 ) -> None:
     theirs = Counter(map(words, reference[name]["commands"]))
     assert Counter(map(words, commands(compiled / name))) == theirs
+
+
+def test_what_is_not_compiled_is_run_by_cwltool_as_one(tmp_path: Path) -> None:
+    said = [parameters.of_file(WORKFLOWS / "whole/species.job.yml")]
+    with pytest.raises(UnsupportedError, match=r"species\.cwl:5: the requirement 'SchemaDefRequirement'"):
+        cwl.converted(WORKFLOWS / "whole", "species.cwl", said, "species")
+    writing.write(cwl.whole(WORKFLOWS / "whole", "species.cwl", said, "species"), tmp_path / "out")
+    command = [sys.executable, MACHINE / "snakemake_runs.py", tmp_path / "out"]
+    status = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert status == "0\n", (tmp_path / "out/snakemake.log").read_text("utf-8")
+    told_to_us = json.loads((tmp_path / "out/outputs.json").read_text("utf-8"))
+    assert told_to_us["said"]["location"] == "outputs/zprime.txt"
+    assert (tmp_path / "out/outputs/zprime.txt").read_text() == (WORKFLOWS / "inputs/data.txt").read_text()

@@ -35,6 +35,13 @@ from relance.languages.model import Json
     help="Folder of input files, copied to DIR/init.",
 )
 @click.option("--example", metavar="NAME", help="Of a recast.yml: the example to take (default: the first).")
+@click.option(
+    "--engine",
+    type=click.Choice(["snakemake", "cwltool"]),
+    default="snakemake",
+    show_default=True,
+    help="What runs the steps; cwltool takes a whole workflow of CWL, also one that can't be compiled.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def convert(  # noqa: PLR0917 - click passes each by name
     specification: Path,
@@ -44,6 +51,7 @@ def convert(  # noqa: PLR0917 - click passes each by name
     assignments: tuple[str, ...],
     initdir: Path | None,
     example: str | None,
+    engine: str,
     quiet: bool,
 ) -> ExitCode:
     """Compile a workflow to Snakemake, into a new folder: of yadage, CWL, a recast.yml or reana.yaml.
@@ -57,8 +65,10 @@ def convert(  # noqa: PLR0917 - click passes each by name
         base = toplevel or Path(source).parent
         said = [*map(cwl_parameters.of_file, files), cwl_parameters.of_assignments(assignments)]
         file = _within(Path(source), base) + mark + process
-        _finish(cwl.converted(base, file, said, folder.resolve().name), folder, quiet=quiet)
+        convert_it = cwl.whole if engine == "cwltool" else cwl.converted
+        _finish(convert_it(base, file, said, folder.resolve().name), folder, quiet=quiet)
         return ExitCode.OK
+    _refuse("what isn't CWL", engine=None if engine == "snakemake" else engine)
     given = parameters.gathered(files, assignments)
     content = yamlfile.read(specification, specification).value
     if reana_files.is_analysis(content):

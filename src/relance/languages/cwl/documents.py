@@ -49,7 +49,7 @@ def root(toplevel: Path, file: str, wanted: str = "") -> Process:
         InputError: it isn't there, lies outside of the toplevel, or isn't of this language.
         MissingPartError: the library that checks it isn't installed.
     """
-    sources = Sources(toplevel, "$import", functools.partial(_read, toplevel=toplevel))
+    sources = Sources(toplevel, "$import", functools.partial(read, toplevel=toplevel))
     return _process(replace(sources.root(file), main=False), wanted, None)
 
 
@@ -93,7 +93,12 @@ def _process(part: Part, wanted: str, version: str | None) -> Process:
     return Process(found[name], written, name)
 
 
-def _read(path: Path, shown: Path, *, toplevel: Path) -> Document:
+def read(path: Path, shown: Path, *, toplevel: Path) -> Document:
+    """Read a document with its lines; one that says its version is checked against the schema.
+
+    Raises:
+        InputError: it can't be read, or isn't what it says.
+    """
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

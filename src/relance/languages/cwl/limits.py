@@ -20,7 +20,7 @@ def unsupported(part: Part, what: str, *, found: str, expected: str) -> Unsuppor
         f"{part.where}: {what}",
         expected=expected,
         found=found,
-        next_step="write it without, or let cwltool run the workflow",
+        next_step="write it without, or let cwltool run the workflow: 'relance convert --engine cwltool'",
     )
 
 
