@@ -1,6 +1,7 @@
 """What the shells of a compiled Snakefile do around a step's own command; bash, as Snakemake formats it."""
 
-# Paths in commands begin with a sign for the folder, so that no job depends on where that is.
+# Paths in commands begin with a sign for the folder, so that no job depends on where that is. No quotes stand
+# within quotes: bash before 4.3, which old images have, would keep them.
 _BEGIN = r"""
 set -euo pipefail
 here=$PWD; sign=/@work@; log={log}
@@ -18,7 +19,8 @@ done
 COMMAND = f"""{_BEGIN}(cd {{params.place:q}} && exec sh -c "$text") > {{log}} 2>&1
 {_END}"""
 SCRIPT = f"""{_BEGIN}script={{params.script:q}}
-printf '%s' "${{{{script//"$sign"/"$here"}}}}" | (cd {{params.place:q}} && exec sh -c "$text") > {{log}} 2>&1
+script=${{{{script//"$sign"/"$here"}}}}
+printf '%s' "$script" | (cd {{params.place:q}} && exec sh -c "$text") > {{log}} 2>&1
 {_END}"""
 # Looks for what a publisher asks about; three words each, see support/answers.py. In the step's own image,
 # so with nothing but what bash brings.
@@ -43,7 +45,8 @@ say() {{
     local text=$1
     text=${{text//"$slash"/"$slash$slash"}}
     text=${{text//"$quote"/"$slash$quote"}}
-    printf '"%s"' "${{text//"$line"/"$slash"n}}"
+    text=${{text//"$line"/"$slash"n}}
+    printf '"%s"' "$text"
 }}
 {{
     printf '{{"exists": {{'
@@ -80,7 +83,8 @@ say() {{
         printf '%s\n ' "$next"; say "$path"; printf ': '
         IFS= read -r -d '' text < "$path" || true
         text=${{text//"$real/"/"$sign/"}}
-        say "${{text//"$here/"/"$sign/"}}"
+        text=${{text//"$here/"/"$sign/"}}
+        say "$text"
         next=,
     done
     printf '}}}}\n'
