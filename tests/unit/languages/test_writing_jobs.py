@@ -66,7 +66,7 @@ def test_a_file_in_a_folder_that_a_job_makes_comes_from_that_job() -> None:
         job("split", [], ["parts"], folders=frozenset({"parts"})),
     )
     assert [step.name for step in plan.steps] == ["split", "read"]
-    assert "ln -sfn {at_split}/parts/1.txt parts/1.txt" in script(plan, "read")
+    assert 'ln -sfn "{at_split}"/parts/1.txt parts/1.txt' in script(plan, "read")
 
 
 @pytest.mark.parametrize("name", ["init", "all", "files", "import", "1st", "at_x", "ü-ö", ""])

@@ -13,7 +13,7 @@ _CONFIGURATION = "export.yaml"
 
 def form(plan: Plan, files: Iterable[str]) -> Form:
     """Return the analysis for Snakemake 7 to 9, wherever they run its jobs; `files` are its own, by path."""
-    head = [f"# {plan.name}: one rule for each job, in an order in which they can run."]
+    head = [f"# {' '.join(plan.name.split())}: one rule for each job, in an order in which they can run."]
     if plan.settings:
         head += ["", "", f'configfile: "{_CONFIGURATION}"']
     rules = ["\n".join(["rule all:", "    default_target: True", *_listed("input", plan.results)])]

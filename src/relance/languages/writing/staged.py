@@ -97,7 +97,7 @@ def _stage(plan: Plan, step: Step) -> Stage:
 
 
 def _body(step: Step, before: list[Step]) -> str:
-    lines = ["set -euo pipefail", "cd {folder}", f"cp -Rs {{{_FILES}}}/. ."]
+    lines = ["set -euo pipefail", 'cd "{folder}"', f'cp -Rs "{{{_FILES}}}/." .']
     makers = {path: one for one in before for path in one.outputs}
     links = []
     for path in step.inputs:
@@ -111,7 +111,7 @@ def _body(step: Step, before: list[Step]) -> str:
         lines.append(f"mkdir -p {_escaped(shlex.join(sorted(parents)))}")
     for path, maker in links:
         quoted = _escaped(shlex.quote(path))
-        lines.append(f"ln -sfn {{{_at(maker)}}}/{quoted} {quoted}")
+        lines.append(f'ln -sfn "{{{_at(maker)}}}"/{quoted} {quoted}')
     command = "".join(
         f"{{{piece.name}}}" if isinstance(piece, Slot) else _escaped(piece) for piece in step.command
     )
