@@ -63,10 +63,11 @@ def _serial(analysis: Analysis, source: str, given: Mapping[str, Json], name: st
     workflow, notes = serial.read(part, values, analysis.needs, between)
     compiled = snakefile.compiled(workflow, source, values, taken=analysis.outputs)
     images, bare = telling.images(workflow)
+    copies = _inputs(analysis, INIT)
     known = Known(
         name=name,
         written_in=source,
-        values=telling.values(values, analysis.folder),
+        values=_taken(telling.values(values, analysis.folder), copies),
         products=_products(analysis.outputs, workspaces.PLACE),
         needs=telling.needs(workflow, values),
         images=images,
@@ -79,7 +80,7 @@ def _serial(analysis: Analysis, source: str, given: Mapping[str, Json], name: st
         source=source,
         texts=compiled.files,
         known=known,
-        copies=_inputs(analysis, INIT),
+        copies=copies,
         notes=tuple(f"{note.where}: {note.text}" for note in notes),
     )
 
@@ -103,11 +104,21 @@ def _yadage(analysis: Analysis, given: Mapping[str, Json], name: str) -> Convert
     texts["config.yaml"] = yaml.safe_dump(
         {**configuration, "inputs": inputs}, sort_keys=False, allow_unicode=True
     )
-    return replace(
-        made,
-        texts=texts,
-        known=replace(made.known, products=products or made.known.products, needs=needs),
-        copies=_inputs(analysis, INIT),
+    copies = _inputs(analysis, INIT)
+    known = replace(
+        made.known,
+        products=products or made.known.products,
+        needs=needs,
+        values=_taken(made.known.values, copies),
+    )
+    return replace(made, texts=texts, known=known, copies=copies)
+
+
+def _taken(values: tuple[GivenValue, ...], copies: tuple[Copied, ...]) -> tuple[GivenValue, ...]:
+    """Return parameters, of which those name a file that name one of the workspace."""
+    there = {copied.source.resolve() for copied in copies}
+    return tuple(
+        one if one.file is None or one.file.resolve() in there else replace(one, file=None) for one in values
     )
 
 
@@ -166,7 +177,7 @@ def _snakemake(analysis: Analysis, source: str, given: Mapping[str, Json], name:
         written_in=source,
         snakefile="Snakefile" if file not in _SNAKEFILES else file,
         configuration=f"config/{configuration}.yaml" if configuration else None,
-        values=tuple(_leaves(values, analysis.folder)),
+        values=_taken(tuple(_leaves(values, analysis.folder)), copies),
         products=_products(analysis.outputs, ""),
         needs=tuple(Need(telling.kind(one), one) for one in analysis.needs),
     )

@@ -172,13 +172,14 @@ def workspace(entry: Path) -> Path:
 
 
 def test_serial_steps_find_the_workspace_and_their_outputs_are_the_results(workspace: Path) -> None:
-    workspace.write_text(SERIAL)
+    workspace.write_text(SERIAL.replace("n: 3,", "n: 3, other: recast.yml,"))
     out = well(workspace, "-p", "n=4")
     assert sorted(path.name for path in (out / "init").rglob("*") if path.is_file()) == ["a.card", "code.sh"]
     assert yaml.safe_load((out / "config.yaml").read_text())["parameters"]["n"] == 4
     specification = reading.load(out / "specs/out.yaml")
     assert specification.interface.results["out"].file == "outputs/out.json"
     assert specification.interface.inputs["card"].forms[0].key == "parameters.card"
+    assert set(specification.interface.inputs) == {"card"}, "recast.yml lies there, and isn't sent"
 
 
 def test_what_serial_steps_fetch_is_declared_with_the_rules_that_do(workspace: Path) -> None:
