@@ -44,7 +44,8 @@ def write(source: Source, language: str, names: Mapping[str, str], target: Path)
     _put(replace(form, texts={**form.texts, guide.NAME: note}), target, source)
     kept = ", ".join(f"{name} = {setting.value}" for name, setting in _settings(plan, sought))
     told = [f"{len(plan.steps)} jobs; what may be set: {kept or 'nothing, all parameters are fixed'}"]
-    return (*told, *(f"fixed: {name}: {reason}" for name, reason in sought.fixed.items()))
+    reasons = dict.fromkeys(sought.fixed.values())
+    return (*told, *(f"fixed: {', '.join(_with(sought, reason))}: {reason}" for reason in reasons))
 
 
 def expand(specification: Path, language: str, target: Path) -> None:
@@ -62,6 +63,10 @@ def expand(specification: Path, language: str, target: Path) -> None:
         )
     workflow = yadage.read(specification.parent, specification.name).workflow
     _put(Form({"workflow.yml": text.as_yaml(expanded.document(workflow))}), target, None)
+
+
+def _with(sought: Sought, reason: str) -> list[str]:
+    return [name for name, other in sought.fixed.items() if other == reason]
 
 
 def _settings(plan: Plan, sought: Sought) -> list[tuple[str, Setting]]:
