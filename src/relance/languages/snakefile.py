@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from relance.errors import InputError
-from relance.languages import shells, workspaces
+from relance.languages import onreana, shells, workspaces
 from relance.languages.encoding import encode
 from relance.languages.literals import line, literal, quoted
 from relance.languages.model import (
@@ -200,6 +200,7 @@ def _rule(pattern: str, name: str, steps: tuple[Step, ...]) -> str:
         "    log:",
         f"        {quoted(f'logs/{pattern}.log')},",
         *_container(pattern, running),
+        *onreana.lines(_resources(running)),
         "    params:",
         f"        command=RULES.command({commands}),",
     ]
@@ -253,6 +254,11 @@ def _container(pattern: str, steps: list[Step]) -> list[str]:
     if len(images) == 1:
         return ["    container:", f"        RULES.image({quoted(f'docker://{images.pop()}')}),"]
     return ["    container:", f"        RULES.container({quoted(pattern)})"]
+
+
+def _resources(steps: list[Step]) -> list[str]:
+    containers = [step.environment for step in steps if isinstance(step.environment, Container)]
+    return [name for container in containers for name in container.resources]
 
 
 def _runs(step: Step) -> bool:
