@@ -14,6 +14,7 @@ from tests import capsules
 from relance.capsule import writing
 from relance.cli import form_sources, forms, run_command_line
 from relance.engines.reana import declared
+from relance.errors import InputError
 from relance.languages import snakefile
 from relance.languages import yadage as reader
 from relance.languages.writing import serial
@@ -125,6 +126,41 @@ def test_the_dilepton_analysis_has_a_valid_form_for_each_engine_of_reana(tmp_pat
     steps = declared.serial(declared.read(tmp_path / "serial"))["steps"]
     assert [stage.name for stage in workflow.stages] == [step["name"] for step in steps]
     assert len(steps) == len([job for job in source.jobs if job.outputs])
+
+
+def test_files_come_along_as_jobs_read_them(tmp_path: Path) -> None:
+    analysis = tmp_path / "analysis"
+    (analysis / "data/in").mkdir(parents=True)
+    (analysis / "data/in/one.txt").write_text("one")
+    (analysis / "near.txt").symlink_to("data/in/one.txt")
+    (tmp_path / "elsewhere.txt").write_text("far")
+    (analysis / "far.txt").symlink_to(tmp_path / "elsewhere.txt")
+    (analysis / "specs").mkdir()
+    (analysis / "specs/a.yaml").write_bytes(
+        capsules.SPECIFICATION.replace(b"configuration: config.yaml", b"sources: [Snakefile]")
+    )
+    (analysis / "Snakefile").write_text(
+        "rule sum:\n    input: 'data/in', 'near.txt', 'far.txt'\n    output: 'out/sum.txt'\n"
+        "    container: 'docker://bash:5'\n    shell: 'cat data/in/* near.txt far.txt > {output}'\n"
+    )
+    source = form_sources.of_folder(analysis, None, os.environ, tmp_path)
+    forms.write(source, "reana", {}, tmp_path / "form")
+    found = declared.read(tmp_path / "form")
+    assert set(found.inputs) == {"Snakefile", "data/in/one.txt", "far.txt", "near.txt"}
+    assert (tmp_path / "form/near.txt").is_symlink()
+    assert not (tmp_path / "form/far.txt").is_symlink()
+    assert source.sought.fixed == {"threshold": "the configuration doesn't say it"}
+    (analysis / "data/in/one.txt").unlink()
+    with pytest.raises(InputError, match=r"one\.txt"):
+        forms.write(source, "reana", {}, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_workflow_of_yadage_is_exported_without_its_shorthand(tmp_path: Path) -> None:
+    workflow = ANALYSES / "yadage/references.yml"
+    assert run_command_line(["export", "--as", "yadage", str(workflow), str(tmp_path / "form"), "-q"]) == 0
+    assert "$ref" not in (tmp_path / "form/workflow.yml").read_text("utf-8")
+    assert reader.read(tmp_path / "form", "workflow.yml").files == ("workflow.yml",)
 
 
 def test_a_capsule_is_exported_as_it_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,8 +164,18 @@ def _files(folder: Path, specification: Specification | None, jobs: tuple[Job, .
     wanted = specification.workflow.sources if specification else ()
     # Images that were built here are of no use elsewhere.
     listed = sources.listed(folder, wanted, made | {str(built.LOCAL)})
-    read = {path for job in jobs for path in job.inputs if not sources.within(path, outputs)}
+    named = {path for job in jobs for path in job.inputs if not sources.within(path, outputs)}
+    read = {path for one in named for path in _inside(folder, one)}
     return tuple(sorted({*listed.files, *(link.path for link in listed.links), *read}))
+
+
+def _inside(folder: Path, path: str) -> Iterator[str]:
+    """Give the files that a job reads if it reads a file or folder."""
+    if not (folder / path).is_dir():
+        yield path
+        return
+    for file in _below(folder / path):
+        yield file.relative_to(folder).as_posix()
 
 
 def _specification(folder: Path) -> Specification | None:

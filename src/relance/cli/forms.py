@@ -89,7 +89,7 @@ def _put(form: Form, target: Path, source: Source | None) -> None:
         made = Path(scratch) / "form"
         if source is not None:
             for path in source.files:
-                _copy(source.folder / path, made / form.files / path)
+                _copy(source.folder, path, made / form.files)
         for path, words in form.texts.items():
             place = made / path
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,8 @@ def _put(form: Form, target: Path, source: Source | None) -> None:
         made.replace(target)
 
 
-def _copy(path: Path, place: Path) -> None:
+def _copy(folder: Path, name: str, target: Path) -> None:
+    path, place = folder / name, target / name
     if not path.exists():
         raise InputError(
             f"{path}",
@@ -108,7 +109,8 @@ def _copy(path: Path, place: Path) -> None:
             next_step="bring it, or choose a configuration that doesn't need it",
         )
     place.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        shutil.copytree(path, place, symlinks=True, dirs_exist_ok=True)
+    within = path.resolve().is_relative_to(folder.resolve())
+    if path.is_dir() and not (within and path.is_symlink()):
+        shutil.copytree(path, place, dirs_exist_ok=True)
     else:
-        shutil.copy2(path, place, follow_symlinks=False)
+        shutil.copy2(path, place, follow_symlinks=not within)
