@@ -240,7 +240,9 @@ def snakemake(folder: Path, store: Store, *arguments: str) -> "subprocess.Comple
 
 def test_a_changed_product_is_named(analysis: Path, store: Store) -> None:
     (analysis / "results/total.json").write_text('{"total": 6}')
-    assert "'results/total.json' changed since" in refusal(analysis, store)
+    refused = refusal(analysis, store)
+    assert "'results/total.json' changed since" in refused
+    assert "remove 'results/total.json', and run the analysis again" in refused
 
 
 def test_a_changed_undeclared_script_is_named(analysis: Path, store: Store) -> None:

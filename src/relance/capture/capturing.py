@@ -228,7 +228,7 @@ def _refuse_changed(record: RunRecord, held: Iterable[CapsuleFile]) -> None:
             "the run can't be captured",
             expected="the files that it read and made",
             found=f"{_named(changed)} changed since",
-            next_step="run the analysis again: what is up to date is kept",
+            next_step=recorded.again(record, changed),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def check(record: RunRecord) -> None:
             "the run can't be captured",
             expected="its files as it made and read them",
             found=f"{_named(altered)} written since",
-            next_step="run the analysis again: what is up to date is kept",
+            next_step=again(record, altered),
         )
     temporary = {
         path for job in record.jobs if job.temporary != UNKNOWN for path in job.temporary
@@ -76,12 +77,23 @@ def check(record: RunRecord) -> None:
         )
 
 
+def again(record: RunRecord, changed: Sequence[str]) -> str:
+    """Return what to do about files that are others now than in the run.
+
+    Products that somebody wrote to are up to date for Snakemake, which would not make them anew.
+    """
+    made = {path for job in record.jobs for path in job.outputs}
+    products = [path for path in changed if path in made]
+    first = f"remove {_named(products)}, and " if products else ""
+    return f"{first}run the analysis again: what is up to date is kept"
+
+
 def name(job: JobRecord) -> str:
     """Return how people tell a job from others: its rule and wildcards."""
     wildcards = () if job.wildcards == UNKNOWN else sorted(job.wildcards.items())
     return " ".join([job.rule, *(f"{key}={value}" for key, value in wildcards)])
 
 
-def _named(names: list[str]) -> str:
+def _named(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(f"'{name}'" for name in names[:_MOST_NAMED]) + more
