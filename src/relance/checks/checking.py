@@ -30,6 +30,7 @@ from relance.checks.subject import Subject
 from relance.checks.workflow_check import Given
 from relance.errors import InputError
 from relance.languages import recast_atlas, yamlfile
+from relance.languages.model import Json
 from relance.specification import reading
 from relance.specification.model import Specification
 
@@ -205,7 +206,9 @@ class _Checker:
                     )
                 )
             places = {one: Place(file, reana_file.line(document, *where, one)) for one in example.parameters}
-            given.append(Given(example.parameters, places))
+            # Files that are read may bring more.
+            more = isinstance(options := _part(document.value, name, "dataopts"), dict) and "read" in options
+            given.append(Given(None if more else example.parameters, places))
         self._check_yadage(entry.toplevel.resolve(), entry.workflow, tuple(given))
 
     def _check_yadage(self, toplevel: Path, file: str, given: tuple[Given, ...]) -> None:
@@ -270,3 +273,8 @@ class _Checker:
         except InputError as error:
             self._all.findings += refused(error, file)
             return None
+
+
+def _part(content: Json, name: str, key: str) -> Json:
+    """Return a part of an example of a recast.yml, which its reader has accepted."""
+    return (content["example_inputs"][name] or {}).get(key)

@@ -105,7 +105,7 @@ def _called(node: ast.Call, known: Mapping[str, str]) -> Iterator[Value]:
     elif name in {"expand", "collect"} and node.args:
         for value in evaluated(node.args[0], known):
             yield replace(value, text=_expanded(value.text))
-    elif name == "multiext" and node.args:
+    elif name == "multiext" and node.args and not node.keywords:
         start = _one(node.args[0], known)
         for argument in node.args[1:]:
             yield Value(start + _one(argument, known), node.lineno)

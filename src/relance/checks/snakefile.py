@@ -80,8 +80,10 @@ class Snakefile:
     """Files that it reads when it is parsed: `include:`, `configfile:`."""
     called: list[Use] = field(default_factory=list)
     """Functions and sections by their names, as `storage` or `min_version:9.0`."""
+    meant: list[Use] = field(default_factory=list)
+    """Rules that are spoken of as `rules.NAME`."""
     defined: set[str] = field(default_factory=set)
-    """Names that its Python defines."""
+    """Names that its Python defines; `*` if another module may define any."""
     container: Value | None = None
     """That of all rules."""
     local: dict[str, Place] = field(default_factory=dict)
@@ -187,6 +189,8 @@ class _File:
                 defined.add(node.name)
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 defined.add(node.id)
+            elif isinstance(node, ast.Attribute) and name_of(node.value) == "rules":
+                self.found.meant.append(Use(node.attr, self._place(node)))
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and node.decorator_list:
                 self._rule(node)

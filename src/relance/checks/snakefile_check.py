@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relance.checks import inputs, reana_rules, snakefile, snakefile_rules
+from relance.checks import inputs, reana_rules, snakefile, snakefile_names, snakefile_rules
 from relance.checks.commands import Command
 from relance.checks.files import Files
 from relance.checks.finding import Finding, Place, Target
@@ -46,7 +46,7 @@ def check(
     """Check a Snakefile of the analysis whose files are given; `reana` is the reana.yaml that runs it."""
     root = files.root
     found = snakefile.read(root, file)
-    findings = [*found.wrong, *found.unseen]
+    findings = [*found.wrong, *found.unseen, *snakefile_names.check(found, files)]
     if target is Target.REANA:
         findings += snakefile_rules.check(found, files, reana.sent if reana is not None else ())
     jobs = None

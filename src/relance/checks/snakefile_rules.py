@@ -138,7 +138,9 @@ def _folders(rule: Rule, snakefile: Snakefile, files: Files, there: frozenset[st
     written = _written_to(rule, redirected)
     for value in (*rule.values("output"), *rule.values("log")):
         folder = posixpath.dirname(value.text)
-        if not folder or value.text.startswith("/") or _made_elsewhere(folder, rule, snakefile, there):
+        # What is only touched, the engine makes.
+        apart = not folder or value.text.startswith("/") or "touch" in value.flags
+        if apart or _made_elsewhere(folder, rule, snakefile, there):
             continue
         direct = value in written
         if not direct and (value in rule.values("log") or _program_makes(text, files)):
@@ -205,7 +207,8 @@ def _versions(snakefile: Snakefile) -> Iterator[Finding]:
             section = name.split(".")[1].removesuffix("_registry").removeprefix("register_")
             newer, shown = section in _NEWER_SECTIONS, f"'{section}:'"
         else:
-            newer, shown = name in _NEWER and name not in snakefile.defined, f"{name}(…)"
+            own = not {name, "*"}.isdisjoint(snakefile.defined)
+            newer, shown = name in _NEWER and not own, f"{name}(…)"
         if newer:
             yield Finding(
                 "RL312",

@@ -160,7 +160,7 @@ def _container(part: Part, needs: tuple[str, ...]) -> Container:
 
 def _ignored(part: Part) -> Iterator[Note]:
     for key, one in part.items():
-        if key in _ELSEWHERE and one.value not in {None, False, "", "kubernetes"}:
+        if key in _ELSEWHERE and one.value not in (None, False, "", "kubernetes"):
             yield Note(one.where, f"{key} says how REANA runs the step; it has no effect here")
         elif key not in {"name", "environment", "commands", *_NEEDS, *_ELSEWHERE}:
             yield Note(one.where, f"REANA doesn't know the key '{key}' of a step; it has no effect")

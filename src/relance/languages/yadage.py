@@ -169,7 +169,7 @@ class _Reader:
         scatter = part.need("scatter", "a multistep-stage")
         scatter.only("scatter", "parameters", "method")
         method = scatter.need("method", "scatter")
-        if method.value not in {"zip", "cartesian"}:
+        if method.value not in ("zip", "cartesian"):
             raise method.refusal(
                 "a way to scatter isn't supported", found=repr(method.value), expected="zip or cartesian"
             )

@@ -1,0 +1,74 @@
+"""Names in a Snakefile that stand for nothing: placeholders of commands, and other rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from relance.checks.expressions import UNKNOWN
+from relance.checks.files import Files
+from relance.checks.finding import Finding
+from relance.checks.names import suggestion
+from relance.checks.snakefile import Rule, Snakefile
+
+_NAMED = re.compile(
+    r"(?<!\{)(?:\{\{)*\{(?P<section>input|output|params|log|wildcards)\.(?P<name>[A-Za-z_]\w*)[^{}]*\}"
+)
+_WILDCARD = re.compile(r"(?<!\{)\{(?P<name>[A-Za-z_]\w*)\s*(?:,[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}(?!\})")
+_OF_LISTS = frozenset(
+    ("append", "clear", "copy", "count", "extend", "get", "index", "insert", "items", "keys")
+)
+
+
+def check(snakefile: Snakefile, files: Files) -> Iterator[Finding]:
+    """Give the names that nothing has, where all that there is can be seen."""
+    for rule in snakefile.rules:
+        if not rule.derived and rule.command is not None and UNKNOWN not in rule.command:
+            yield from _placeholders(rule, files)
+    known = {rule.name for rule in snakefile.rules}
+    if not snakefile.whole or any(rule.derived for rule in snakefile.rules):
+        return
+    for use in snakefile.meant:
+        if use.what not in known:
+            yield Finding(
+                "RL101",
+                files.find(use.place.file, use.place.line or 1, f"rules.{use.what}", use.place.line),
+                f"rules.{use.what}",
+                expected=f"one of {', '.join(sorted(known))}",
+                found="no such rule",
+                next_step=suggestion(use.what, known) or "correct the name",
+            )
+
+
+def _placeholders(rule: Rule, files: Files) -> Iterator[Finding]:
+    told: set[str] = set()
+    command = rule.command or ""
+    for match in _NAMED.finditer(command):
+        section, name = match["section"], match["name"]
+        known = _wildcards(rule) if section == "wildcards" else _names(rule, section)
+        if known is None or name in known or name in _OF_LISTS or match[0] in told:
+            continue
+        told.add(match[0])
+        yield Finding(
+            "RL103",
+            files.near(rule.at("shell"), command, match.start("name")),
+            f"rule {rule.name}",
+            expected=f"{section} with one of {', '.join(sorted(known)) or 'no names'}",
+            found=f"the placeholder {{{section}.{name}}}",
+            next_step=suggestion(name, known) or f"give the rule's '{section}' this name",
+        )
+
+
+def _names(rule: Rule, section: str) -> frozenset[str] | None:
+    """Return the names in a section of a rule; None if they can't all be seen."""
+    values = rule.values(section)
+    if any(value.name is None and (not value.known or "unpack" in value.flags) for value in values):
+        return None
+    return frozenset(value.name for value in values if value.name is not None)
+
+
+def _wildcards(rule: Rule) -> frozenset[str] | None:
+    outputs = rule.values("output")
+    if any(not value.known for value in outputs):
+        return None
+    return frozenset(match["name"] for value in outputs for match in _WILDCARD.finditer(value.text))
