@@ -126,8 +126,14 @@ def _check(parsed: Any, path: Path, shown: Path, toplevel: Path) -> None:
         fetcher=_fetcher(toplevel), fileuri=uri, baseuri=path.parent.as_uri(), no_link_check=True
     )
     logging.getLogger("salad").setLevel(logging.ERROR)
+    # Several processes in one file are looked at one by one: the library takes them together for less.
+    shared = {key: parsed[key] for key in ("cwlVersion", "$namespaces", "$schemas") if key in parsed}
+    graph = parsed["$graph"] if isinstance(parsed.get("$graph"), list) else [parsed]
     try:
-        parser.load_document_by_yaml(parsed, uri, options, load_all=True)
+        for one in graph:
+            if isinstance(one, dict):
+                one.update(shared)
+            parser.load_document_by_yaml(one, uri, options)
     except (SchemaSaladException, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _invalid(shown, uri, error) from error
 

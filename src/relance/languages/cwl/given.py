@@ -21,6 +21,10 @@ Folders = tuple[Path, ...]
 """Where files are looked for, one after another."""
 
 
+class NoFileError(InputError):
+    """A file or folder isn't there."""
+
+
 @dataclass
 class Given:
     """What is to be copied or written, by its path in the compiled workflow's folder."""
@@ -46,7 +50,8 @@ class Given:
         """Return a default whose files, which must be in the toplevel, lie in the compiled workflow's folder.
 
         Raises:
-            InputError: a file isn't there.
+            NoFileError: a file isn't there.
+            InputError: it lies elsewhere.
         """
         if next(values.entries(value), None) is None:
             return value
@@ -108,7 +113,8 @@ def _found(value: Mapping[str, Json], folders: Folders, within: Path | None) -> 
         (one for one in (folder / relative for folder in folders) if one.exists()), folders[0] / relative
     )
     if not (path.is_dir() if kind == "Directory" else path.is_file()):
-        raise _refusal(kind, name, "none", f"a {kind} at {path}", "check the name")
+        subject, expected = f"the {kind} {name!r} can't be used", f"a {kind} at {path}"
+        raise NoFileError(subject, found="none", expected=expected, next_step="check the name")
     top = (within or path).resolve()
     if not path.resolve().is_relative_to(top):
         raise _refusal(kind, name, "another place", f"one in {within}", "name its toplevel with --toplevel")

@@ -53,7 +53,7 @@ def simple(part: Part, version: str) -> Json:
     Raises:
         UnsupportedError: there is JavaScript in it.
     """
-    value = part.value
+    value = _included(part) if isinstance(part.value, dict) and "$include" in part.value else part.value
     try:
         allowed = expressions.simple(value, version)
     except PlanError as error:
@@ -77,6 +77,19 @@ def simple(part: Part, version: str) -> Json:
             expected="one to path, basename, nameroot, nameext, dirname or contents",
         )
     return value
+
+
+def _included(part: Part) -> str:
+    """Return the text of the file that stands for a text."""
+    name = part.mapping()["$include"]
+    top = part.sources.toplevel.resolve()
+    path = (part.folder / str(name)).resolve()
+    if not path.is_relative_to(top) or not path.is_file():
+        raise part.refusal("a text can't be included", found=repr(name), expected=f"a file in {top}")
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise part.refusal("a text can't be included", found=str(error), expected="UTF-8") from error
 
 
 def brief(value: Json) -> str:

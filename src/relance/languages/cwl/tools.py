@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from relance.languages.cwl import documents, limits, types
 from relance.languages.cwl.documents import Process
-from relance.languages.cwl.given import Given
+from relance.languages.cwl.given import Given, NoFileError
 from relance.languages.cwl.model import (
     Binding,
     Default,
@@ -50,7 +52,7 @@ def read(process: Process, inherited: Requirements, given: Given) -> tuple[Tool,
     inputs = []
     for name, one in documents.listed(part.get("inputs"), "id"):
         if one.value == "stdin":
-            streams["stdin"] = f"$(inputs.{name}.path)"
+            streams["stdin"] = f"$(inputs['{documents.local(name)}'].path)"
         inputs.append(read_input(name, one, version, given))
     outputs = []
     for name, one in documents.listed(part.get("outputs"), "id"):
@@ -103,8 +105,10 @@ def read_input(name: str, part: Part, version: str, given: Given) -> Input:
     default = None
     if "default" in part.mapping():
         sources = part.sources
-        value = given.default(part.mapping()["default"], part.folder, sources.toplevel, beside)
-        default = Default(value)
+        # A default that isn't there is none: many documents name a file of their author's.
+        with contextlib.suppress(NoFileError):
+            value = given.default(part.mapping()["default"], part.folder, sources.toplevel, beside)
+            default = Default(value)
     contents = bool(part.mapping().get("loadContents"))
     if bound is not None:
         contents = contents or bool(bound.mapping().get("loadContents"))

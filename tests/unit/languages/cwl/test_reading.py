@@ -1,15 +1,16 @@
 """What is read of the Common Workflow Language, and what is refused by file and line."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from relance.errors import InputError
+from relance.errors import InputError, MissingPartError
 from relance.languages.cwl import compiling, documents, parameters, workflows
 from relance.languages.cwl.given import Given
 from relance.languages.cwl.limits import UnsupportedError
-from relance.languages.cwl.model import Array, Enum, Plain, Secondary, Tool, Union
+from relance.languages.cwl.model import Array, Enum, Plain, Secondary, Staged, Tool, Union
 from relance.languages.cwl.workflows import Reading
 
 TOOL = """cwlVersion: v1.2
@@ -161,6 +162,39 @@ def test_links_that_lead_nowhere_are_refused(tmp_path: Path, old: str, new: str,
     with pytest.raises(InputError) as caught:
         read(tmp_path, WORKFLOW.replace(old, new))
     assert reason in str(caught.value)
+
+
+def test_a_default_that_is_not_there_is_none(tmp_path: Path) -> None:
+    text = TOOL.replace(
+        "text: string", "data: {type: File, default: {class: File, location: file:///nobody/x}}"
+    )
+    assert tool(tmp_path, text).inputs[0].default is None
+
+
+def test_the_library_that_reads_the_language_may_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "schema_salad.utils", None)
+    with pytest.raises(MissingPartError, match=r"pip install 'relance\[cwl\]'"):
+        read(tmp_path, TOOL)
+
+
+def test_an_input_that_is_the_standard_input_is_read_from_there(tmp_path: Path) -> None:
+    found = tool(tmp_path, TOOL.replace("  text: string", "  a b: stdin"))
+    assert found.stdin == "$(inputs['a b'].path)"
+    assert found.inputs[0].type == Plain("File")
+
+
+def test_a_text_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "card.txt").write_text("n = $(inputs.text)\n")
+    listing = (
+        "requirements: {InitialWorkDirRequirement: {listing: [{entryname: a, entry: {$include: FILE}}]}}\n"
+    )
+    assert tool(tmp_path, TOOL + listing.replace("FILE", "card.txt")).staged == (
+        Staged("n = $(inputs.text)\n", "a"),
+    )
+    with pytest.raises(InputError):
+        tool(tmp_path, TOOL + listing.replace("FILE", "../card.txt"))
 
 
 @pytest.mark.parametrize("path", ["../secret", "/etc/hostname", "link"])
