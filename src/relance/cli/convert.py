@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from relance.cli import workflow_options
 from relance.conversion import cwl, reana, writing, yadage
 from relance.conversion.model import Converted
 from relance.drafting import draft
@@ -21,19 +22,9 @@ from relance.languages.model import Json
 @click.argument("specification", metavar="SPEC", type=click.Path(dir_okay=False, path_type=Path))
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("files", metavar="[PARAMETERS.yml]...", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--toplevel",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder that references start from; that of SPEC if left out.",
-)
-@click.option(
-    "-p", "--parameter", "assignments", metavar="KEY=VALUE", multiple=True, help="Set a parameter; YAML."
-)
-@click.option(
-    "--initdir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of input files, copied to DIR/init.",
-)
+@workflow_options.TOPLEVEL
+@workflow_options.PARAMETERS
+@workflow_options.INITDIR
 @click.option("--example", metavar="NAME", help="Of a recast.yml: the example to take (default: the first).")
 @click.option(
     "--engine",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from relance.cli import signals
+from relance.cli import signals, workflow_options
 from relance.cli.reuse import digests
 from relance.engines import folders
 from relance.engines.yadage import containers, installation, running
@@ -29,19 +29,9 @@ from relance.recording import yadage as recording
 @click.argument("specification", metavar="SPEC", type=click.Path(dir_okay=False, path_type=Path))
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("given", metavar="[PARAMETERS.yml]...", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--toplevel",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder that references start from; that of SPEC if left out.",
-)
-@click.option(
-    "-p", "--parameter", "assignments", metavar="KEY=VALUE", multiple=True, help="Set a parameter; YAML."
-)
-@click.option(
-    "--initdir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of input files, copied to DIR/init.",
-)
+@workflow_options.TOPLEVEL
+@workflow_options.PARAMETERS
+@workflow_options.INITDIR
 @click.option(
     "--runtime",
     type=click.Choice([RuntimeKind.DOCKER.value, RuntimeKind.PODMAN.value, RuntimeKind.APPTAINER.value]),
