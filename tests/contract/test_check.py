@@ -170,10 +170,10 @@ def test_github_is_told_the_path_from_where_it_stands(tmp_path: Path) -> None:
 
 
 def test_what_is_no_analysis_is_wrong_usage(tmp_path: Path) -> None:
-    assert check("nowhere", folder=tmp_path).returncode == 2
-    assert check(".", folder=tmp_path).returncode == 2
+    done = check(".", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{tmp_path} is no analysis: found none of them, expected one of Snakefile" in done.stderr
     (tmp_path / "x.yaml").write_text("a: 1\n")
     done = check("x.yaml", folder=tmp_path)
     assert done.returncode == 2
     assert "x.yaml can't be checked: found none of these" in done.stderr
-    assert check("--for", "mars", folder=tmp_path).returncode == 2

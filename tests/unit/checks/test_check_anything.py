@@ -123,7 +123,7 @@ def checked(files: dict[str, str]) -> None:
         report.as_text(made, Severity.NOTE, str)
 
 
-@settings(deadline=None)  # the first loads Snakemake
+@settings(max_examples=60, deadline=None)  # the first loads Snakemake
 @given(REANA, YADAGE, SNAKEFILE)
 def test_any_reana_file_has_a_report(reana: Any, workflow: Any, snakefile: str) -> None:
     checked(
@@ -135,19 +135,19 @@ def test_any_reana_file_has_a_report(reana: Any, workflow: Any, snakefile: str) 
     )
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(YADAGE)
 def test_any_yadage_workflow_has_a_report(workflow: Any) -> None:
     checked({"workflow.yml": yaml.safe_dump(workflow)})
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(SNAKEFILE)
 def test_any_snakefile_has_a_report(snakefile: str) -> None:
     checked({"Snakefile": snakefile})
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(["reana.yaml", "workflow.yml", "recast.yml", "Snakefile"]), st.text(max_size=60))
 def test_any_text_has_a_report(name: str, text: str) -> None:
     checked({name: text})

@@ -16,6 +16,7 @@ from relance.checks.codes import CODES, Severity
 from relance.checks.files import Files
 from relance.checks.finding import Finding, Place, Target, ordered
 from relance.checks.report import Report
+from relance.errors import InputError
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = json.loads((ROOT / "specs/schemas/check-report.schema.json").read_text("utf-8"))
@@ -139,3 +140,23 @@ def test_the_page_has_every_code_with_its_severity_and_meaning() -> None:
         (code.name, code.severity.value, code.title + (" (REANA)" if code.only_for else ""))
         for code in CODES.values()
     ]
+
+
+def test_what_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing there"):
+        subject.find(tmp_path / "nowhere")
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs/workflow.yml").write_text("stages: []\n")
+    with pytest.raises(InputError, match="isn't in the toplevel"):
+        subject.find(tmp_path / "specs/workflow.yml", ROOT)
+    with pytest.raises(InputError, match="isn't in the analysis"):
+        subject.find(tmp_path, ROOT)
+
+
+def test_a_snakefile_below_workflow_belongs_to_the_folder_above(tmp_path: Path) -> None:
+    (tmp_path / "workflow").mkdir()
+    (tmp_path / "workflow/Snakefile").write_text('rule a:\n    input: "b"\n    shell: "c"\n')
+    (tmp_path / "b").touch()
+    found = subject.find(tmp_path / "workflow/Snakefile")
+    assert (found.root, found.snakefile) == (tmp_path, "workflow/Snakefile")
+    assert checking.check(found, None, None).findings == ()
