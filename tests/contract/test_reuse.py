@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from tests.contract.conftest import ANALYSES, Relance
 
+from relance.cli import record
 from relance.steps import entries
 from relance.store.store import Store
 
@@ -189,6 +190,10 @@ def test_a_changed_configuration_runs_what_it_reaches_and_the_former_is_restored
     assert back.result["steps_total"] == 0, back
     assert (again.folder / "results" / "total.txt").read_text() == "4+9\n"
     assert (again.folder / "results" / "scripted.txt").read_text() == "2.0 1\n"
+    forth = again.run("--set", "scale=10")
+    assert forth.result["steps_total"] == 0, forth
+    recorded = json.loads(record.last(again.folder, quiet=True).read_text())
+    assert recorded["run"]["configuration"]["scale"] == 10, "a capture takes the record of a run with no step"
 
 
 def test_a_changed_input_runs_what_reads_it(again: Place) -> None:

@@ -61,13 +61,14 @@ def last(analysis: Path, *, quiet: bool) -> Path:
 def _is_complete(run: RecordedRun) -> bool:
     """Return whether nothing here tells more of a run than its record.
 
-    It took place elsewhere, or in a recast, whose events lie where the workflow could not write to.
+    It took place elsewhere, or in a recast, whose events lie where the workflow could not write to; or all
+    was restored, so that there are no events, and Snakemake alone would not know with which values.
     """
     path = run.folder / files.NAME
     if run.events or not run.record or not files.is_current(path):
         return False
     facts = files.read(path)["run"]
-    return "remote" in facts or facts["made"] == "during the run"
+    return "remote" in facts or facts["made"] == "during the run" or facts["status"] == "ok"
 
 
 def _ran_since(analysis: Path, events: Path) -> bool:
