@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from relance.capsule import archive, reading, sources, writing
-from relance.cli import capsules, places, signals
+from relance.cli import capsules, places, signals, workflow_options
 from relance.cli.inspect import size
 from relance.cli.progress import counting
 from relance.errors import ExitCode, InputError
@@ -35,6 +35,7 @@ from relance.store.store import Store
     multiple=True,
     help="With --as: what an image is called in a registry.",
 )
+@workflow_options.TOPLEVEL
 @click.option(
     "--public", is_flag=True, help="Refuse if anything of it isn't for everybody, as the specification says."
 )
@@ -47,6 +48,7 @@ def export(  # noqa: PLR0917 - click passes each by name
     config: str | None,
     fixed: bool,
     images: tuple[str, ...],
+    toplevel: Path | None,
     public: bool,
     chosen_store: Path | None,
     quiet: bool,
@@ -60,6 +62,8 @@ def export(  # noqa: PLR0917 - click passes each by name
     language: `snakemake`, with a rule for each job; `yadage`, expanded; `reana`, as steps of a serial
     workflow.
     """
+    if toplevel is not None or Path(capsule).suffix in {".yml", ".yaml"}:
+        return _expanded(Path(capsule), language, toplevel, target, quiet=quiet)
     if language is not None:
         if public:
             raise click.UsageError("--public goes without --as")
@@ -104,19 +108,26 @@ def _as(  # noqa: PLR0917 - what was typed
     from relance.cli import form_sources, forms
 
     names = dict(map(_renamed, images))
-    told: tuple[str, ...] = ()
     with signals.raising():
-        if Path(text).suffix in {".yml", ".yaml"} and Path(text).is_file():
-            forms.expand(Path(text), language, target)
-        else:
-            if not (fixed or quiet) and Path(text).is_dir():
-                click.echo("relance: looking which parameters can be set (--fixed leaves it out)", err=True)
-            with form_sources.opened(text, config, os.environ, store, fixed=fixed) as source:
-                told = forms.write(source, language, names, target)
+        if not (fixed or quiet) and Path(text).is_dir():
+            click.echo("relance: looking which parameters can be set (--fixed leaves it out)", err=True)
+        with form_sources.opened(text, config, os.environ, store, fixed=fixed) as source:
+            told = forms.write(source, language, names, target)
     if not quiet:
         for line in told:
             click.echo(line, err=True)
         click.echo(f"{target} has {text} for {forms.LANGUAGES[language]}")
+    return ExitCode.OK
+
+
+def _expanded(
+    specification: Path, language: str | None, toplevel: Path | None, target: Path, *, quiet: bool
+) -> ExitCode:
+    from relance.cli import forms
+
+    forms.expand(specification, language, toplevel or specification.parent, target)
+    if not quiet:
+        click.echo(f"{target} has {specification} in one file")
     return ExitCode.OK
 
 

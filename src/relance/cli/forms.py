@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -48,7 +49,7 @@ def write(source: Source, language: str, names: Mapping[str, str], target: Path)
     return (*told, *(f"fixed: {', '.join(_with(sought, reason))}: {reason}" for reason in reasons))
 
 
-def expand(specification: Path, language: str, target: Path) -> None:
+def expand(specification: Path, language: str | None, toplevel: Path, target: Path) -> None:
     """Write a workflow of yadage without references and shorthand, into a new folder.
 
     Raises:
@@ -56,12 +57,12 @@ def expand(specification: Path, language: str, target: Path) -> None:
     """
     if language != "yadage":
         raise InputError(
-            f"{specification} as {language}",
+            f"{specification}",
             expected="--as yadage, for a workflow of yadage",
-            found=f"--as {language}",
+            found=f"--as {language}" if language else "no --as",
             next_step=f"compile it ('relance convert {specification} DIR') and export DIR",
         )
-    workflow = yadage.read(specification.parent, specification.name).workflow
+    workflow = yadage.read(toplevel, os.path.relpath(specification, toplevel)).workflow
     _put(Form({"workflow.yml": text.as_yaml(expanded.document(workflow))}), target, None)
 
 
