@@ -16,6 +16,7 @@ from relance.specification.model import Tolerance
 
 _Words = np.ndarray[Any, np.dtype[np.uint64]]
 _MASK = (1 << 64) - 1
+_MOST_PAIRED = 5_000_000  # rows of which some columns are in memory as a whole
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,9 @@ class Table:
         keys = (secrets.randbits(64), secrets.randbits(64))
         if self._sums(names, keys) == found._sums(names, keys):
             return Tier.UNORDERED
+        if self._agrees_paired(found, names, where, rules):
+            notes.remark(f"{where}: rows in another order, the same within the declared tolerances")
+            return Tier.TOLERANCE
         return worst([self._column(found, name, f"{where}/{name}", rules, notes) for name in names])
 
     def _in_order(self, found: Table, name: str, step: int) -> bool:
@@ -75,6 +79,49 @@ class Table:
                 if a.values.shape != b.values.shape or not equal(a.values, b.values).all():
                     return False
         return True
+
+    def _agrees_paired(self, found: Table, names: Sequence[str], where: str, rules: Rules) -> bool:
+        """Tell whether rows in another order are the same within tolerances.
+
+        They are paired by the columns of whole numbers and those that have none, and where these leave a
+        choice by the others, in ascending order.
+        """
+        loose = [
+            name for name in names if _is_loose(rules.at(f"{where}/{name}")) and not self._is_whole(name)
+        ]
+        exact = [name for name in names if name not in loose]
+        if not loose or not exact or self.rows > _MOST_PAIRED:
+            return False
+        key = secrets.randbits(64)
+        ours, theirs = (side._sorted_by(exact, loose, key) for side in (self, found))
+        if not np.array_equal(ours.hashes, theirs.hashes):
+            return False
+        return all(
+            _column(
+                self.read(name, 0, self.rows)[ours.order],
+                found.read(name, 0, self.rows)[theirs.order],
+                name,
+                0,
+                rule=rules.at(f"{where}/{name}"),
+                notes=Notes(),
+            ).agrees
+            for name in loose
+        )
+
+    def _is_whole(self, name: str) -> bool:
+        layout = _layout(self.read(name, 0, min(1, self.rows)))
+        return bool(layout.is_numpy) and np.asarray(layout.data).dtype.kind in "iub"
+
+    def _sorted_by(self, exact: Sequence[str], loose: Sequence[str], key: int) -> _Sorted:
+        hashes = np.zeros(self.rows, np.uint64)
+        for start, stop in self._pieces(self.step):
+            for index, name in enumerate(exact):
+                layout = _layout(self.read(name, start, stop))
+                hashes[start:stop] += _mixed(_hashes(layout, _derived(key, index)), key)
+        plain = (_layout(self.read(name, 0, self.rows)) for name in loose)
+        values = [np.asarray(layout.data) for layout in plain if layout.is_numpy]
+        order = np.lexsort((*(column for column in values if column.ndim == 1), hashes))
+        return _Sorted(order, hashes[order])
 
     def _column(self, found: Table, name: str, place: str, rules: Rules, notes: Notes) -> Tier:
         rule = rules.at(place)
@@ -102,6 +149,18 @@ class Table:
             for lane, (row, key) in enumerate(zip(rows, keys, strict=True)):
                 sums[lane] = (sums[lane] + int(_mixed(row, key).sum(dtype=np.uint64))) & _MASK
         return sums
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """Rows by the hashes of some of their columns."""
+
+    order: np.ndarray[Any, np.dtype[np.int64]]
+    hashes: _Words
+
+
+def _is_loose(rule: Tolerance | None) -> bool:
+    return rule is not None and (rule.relative is not None or rule.absolute is not None)
 
 
 @dataclass(frozen=True)

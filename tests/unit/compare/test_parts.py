@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,40 @@ def test_rows_of_lists_texts_and_gaps_are_the_same_in_any_order(
     tier, notes = of_tables(rows, changed, step)
     assert tier is Tier.DIFFERENT
     assert notes.differing
+
+
+def of_pairs(a: list[dict[str, Any]], b: list[dict[str, Any]], *rules: Tolerance) -> Tier:
+    def made(rows: list[dict[str, Any]]) -> Table:
+        array = ak.Array(rows)
+        types = {"event": "int", "pt": "float"}
+        return Table(types, len(rows), 5, lambda name, start, stop: array[name][start:stop])
+
+    return made(a).compare(made(b), "t", Rules(rules), Notes())
+
+
+NEAR = Tolerance("**", "a test", inside="t/pt", relative=1e-6)
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 3), st.floats(1, 1e6)), min_size=1, max_size=12),
+    moved=st.randoms(use_true_random=False),
+)
+def test_rows_in_another_order_are_the_same_within_a_tolerance(
+    rows: list[tuple[int, float]], moved: random.Random
+) -> None:
+    ours = [{"event": event, "pt": pt} for event, pt in rows]
+    theirs = [{**row, "pt": row["pt"] * (1 + 1e-9)} for row in ours]
+    moved.shuffle(theirs)
+    for rule in (NEAR, replace(NEAR, inside=None)):
+        assert of_pairs(ours, theirs, rule) is Tier.TOLERANCE
+    assert of_pairs(ours, theirs) is Tier.DIFFERENT
+
+
+def test_a_tolerance_lets_no_row_stand_for_another() -> None:
+    ours = [{"event": 1, "pt": 10.0}, {"event": 2, "pt": 20.0}]
+    swapped = [{"event": 2, "pt": 10.0}, {"event": 1, "pt": 20.0}]
+    for theirs in (swapped, [{"event": 2, "pt": 20.0}, {"event": 1, "pt": 10.1}]):
+        assert of_pairs(ours, theirs, NEAR) is Tier.DIFFERENT
 
 
 def test_a_value_that_moved_from_one_list_to_the_next_is_no_reordering() -> None:
