@@ -108,6 +108,8 @@ def test_the_graph_tells_what_the_text_does_not(tmp_path: Path) -> None:
         ("RL408", "reana.yaml", 1),
         ("RL409", "reana.yaml", 9),
     ]
+    assert (place / "executed").exists(), "only running the Snakefile's Python tells this"
+    assert not (place / ".snakemake").exists()
 
 
 def test_nothing_of_a_snakefile_runs_with_no_parse(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,8 @@ def graph(root: Path, environment: Mapping[str, str]) -> Ask:
                 arguments += ["--configfile", str(given)]
             # Steps aren't run: an analysis that asks must not need its images now.
             own = {**environment, "RELANCE_RUNTIME": "plain"}
-            found, why = sources.graph(arguments, root, own)
+            with _left_as_it_is(root / ".snakemake"):
+                found, why = sources.graph(arguments, root, own)
         if found is None:
             raise InputError(
                 f"{snakefile}",
@@ -80,6 +83,22 @@ def users(store: Path) -> Users:
         return str(settings.get("User") or "")
 
     return user_of
+
+
+@contextmanager
+def _left_as_it_is(folder: Path) -> Iterator[None]:
+    """Take away what Snakemake makes of a folder that isn't there, unless others put something into it."""
+    before = folder.exists()
+    try:
+        yield
+    finally:
+        logs = list((folder / "log").glob("*.snakemake.log"))
+        if not before and len(logs) <= 1:
+            for log in logs:
+                log.unlink(missing_ok=True)
+            for place, _, _ in os.walk(folder, topdown=False):
+                with suppress(OSError):
+                    Path(place).rmdir()
 
 
 def _settings(root: Path, parameters: Mapping[str, Any]) -> dict[str, Any]:
