@@ -47,9 +47,9 @@ done
 \"\"\"
 """
 _ALL = """rule all:
+    default_target: True
     input:
         "outputs.json",
-    default_target: True
 """
 _USUAL = (256, 1024)
 """Memory in MiB that is meant where nothing is asked for."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from relance.languages.cwl.model import Handed, Input, Link, Output, Result, Step, Tool, Workflow
-from relance.languages.cwl.support import expressions, outputs, values
+from relance.languages.cwl.support import expressions, linking, outputs, values
 from relance.languages.cwl.support.command import Call
 from relance.languages.cwl.support.expressions import Context
 from relance.languages.cwl.support.outputs import Left
@@ -56,8 +55,10 @@ class Planner:
     """Jobs that have run; what others leave isn't looked at."""
     owners: dict[str, Route] = field(default_factory=dict)
     """The jobs that leave files, by the files' paths."""
+    _handing: dict[Route, dict[str, Json] | None] = field(default_factory=dict)
     _jobs: dict[Route, Job] = field(default_factory=dict)
     _scopes: dict[Route, Scope] = field(default_factory=dict)
+    _lefts: dict[tuple[Route, str], Json] = field(default_factory=dict)
     _outputs: dict[tuple[Route, str, str], Json] = field(default_factory=dict)
 
     def scope(self, path: Route) -> Scope:
@@ -69,7 +70,7 @@ class Planner:
         """
         if path not in self._scopes:
             if not path:
-                inputs = _given(self.parameters)
+                inputs = values.given(self.parameters)
                 given = self._received(self.workflow.inputs, inputs, "the workflow", discover=True)
                 self._scopes[path] = Scope(self.workflow, path, given)
             else:
@@ -181,12 +182,17 @@ class Planner:
 
     def _handed(self, scope: Scope, step: Step, number: int | None) -> dict[str, Json] | None:
         """Return what a step hands to its process; None if `when` says that it doesn't run."""
+        path = (*scope.path, (step.name, number))
+        if path not in self._handing:
+            self._handing[path] = self._hand(scope, step, number)
+        return self._handing[path]
+
+    def _hand(self, scope: Scope, step: Step, number: int | None) -> dict[str, Json] | None:
         found = {one.name: self._linked(scope, one) for one in step.inputs}
         if number is not None:
             shape = self._shape(scope, step)
-            indices = (
-                _indices(shape, number) if step.method != "dotproduct" else (number,) * len(step.scatter)
-            )
+            dot = step.method == "dotproduct"
+            indices = (number,) * len(step.scatter) if dot else linking.indices(shape, number)
             for scattered, index in zip(step.scatter, indices, strict=True):
                 if not 0 <= index < len(found[scattered]):
                     raise PlanError(f"{_shown((*scope.path, (step.name, number)))} isn't there")
@@ -210,17 +216,10 @@ class Planner:
 
     def _linked(self, scope: Scope, handed: Handed) -> Json:
         value = self._link(scope, handed.link)
-        return _given(handed.default.value) if value is None and handed.default is not None else value
+        return values.given(handed.default.value) if value is None and handed.default is not None else value
 
     def _link(self, scope: Scope, link: Link) -> Json:
-        found = [self._source(scope, source) for source in link.sources]
-        if not found:
-            return None
-        merge = link.merge or ("merge_nested" if len(found) > 1 else None)
-        value: Json = found if merge else found[0]
-        if merge == "merge_flattened":
-            value = [item for one in found for item in (one if isinstance(one, list) else [one])]
-        return _picked(value, link)
+        return linking.merged([self._source(scope, source) for source in link.sources], link)
 
     def _source(self, scope: Scope, source: str) -> Json:
         step_name, slash, output = source.rpartition("/")
@@ -245,13 +244,15 @@ class Planner:
         if not step.scatter:
             return found[0]
         if step.method == "nested_crossproduct":
-            return _nested(iter(found), self._shape(scope, step))
+            return linking.nested(iter(found), self._shape(scope, step))
         return found
 
     def _result(self, scope: Scope, result: Result) -> Json:
         return self._link(scope, result.link)
 
     def _left(self, path: Route, output: Output) -> Json:
+        if (path, output.name) in self._lefts:
+            return self._lefts[path, output.name]
         job = self.job(path)
         if not outputs.predictable(output, job.call.tool.version):
             self._await(path)
@@ -259,6 +260,7 @@ class Planner:
         for one in values.entries(value):
             if one["path"] == job.call.folder or one["path"].startswith(f"{job.call.folder}/"):
                 self.owners[one["path"]] = path
+        self._lefts[path, output.name] = value
         return value
 
     def _await(self, path: Route) -> None:
@@ -273,7 +275,7 @@ class Planner:
         for one in inputs:
             value = handed.get(one.name)
             if value is None and one.default is not None:
-                value = _given(one.default.value)
+                value = values.given(one.default.value)
             if not values.fits(one.type, value):
                 kind = values.shown(one.type)
                 given = "nothing" if value is None else values.brief(value)
@@ -294,22 +296,6 @@ def name(path: Route) -> str:
     return "/".join(part if number is None else f"{part}/{number}" for part, number in path)
 
 
-def _given(value: Json) -> Json:
-    """Return the parameters of a configuration with files as objects of the language."""
-    if isinstance(value, list):
-        return [_given(item) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    if not values.is_entry(value):
-        return {key: _given(item) for key, item in value.items()}
-    path = value.get("path") or value.get("location")
-    if not isinstance(path, str) or not path:
-        raise PlanError(f"{values.brief(value)} has no path")
-    path = path if path.startswith("/") else f"{ROOT}/{path}"
-    found = values.entry(path.rstrip("/"), folder=value["class"] == "Directory")
-    return found | {key: _given(value[key]) for key in ("secondaryFiles", "format") if key in value}
-
-
 def _named(among: tuple[Output, ...] | tuple[Result, ...], wanted: str) -> Json:
     return next(one for one in among if one.name == wanted)
 
@@ -323,30 +309,3 @@ def _step(scope: Scope, wanted: str) -> Step:
 
 def _shown(path: Route) -> str:
     return f"the step '{name(path)}'"
-
-
-def _indices(shape: tuple[int, ...], number: int) -> tuple[int, ...]:
-    found = []
-    for length in reversed(shape):
-        number, index = divmod(number, length) if length else (number, -1)
-        found.append(index)
-    return (-1,) * len(shape) if number else tuple(reversed(found))
-
-
-def _nested(items: Iterator[Json], shape: tuple[int, ...]) -> Json:
-    """Return a list of lists with the items in order."""
-    if len(shape) == 1:
-        return list(itertools.islice(items, shape[0]))
-    return [_nested(items, shape[1:]) for _ in range(shape[0])]
-
-
-def _picked(value: Json, link: Link) -> Json:
-    if link.pick is None or not isinstance(value, list):
-        return value
-    there = [one for one in value if one is not None]
-    if link.pick == "all_non_null":
-        return there
-    if not there or (link.pick == "the_only_non_null" and len(there) > 1):
-        sources = ", ".join(link.sources)
-        raise PlanError(f"{len(there)} of {sources} have a value, where {link.pick} needs one")
-    return there[0]

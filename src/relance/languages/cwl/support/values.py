@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from relance.languages.cwl.model import Array, Enum, Plain, Record, Secondary, Type, Union
@@ -26,6 +26,26 @@ def entry(path: str, *, folder: bool = False) -> dict[str, Json]:
         found["nameroot"], found["nameext"] = posixpath.splitext(name)
         found["dirname"] = posixpath.dirname(path)
     return found
+
+
+def given(value: Json) -> Json:
+    """Return a value as it is written, with files as objects of the language.
+
+    Raises:
+        PlanError: a file has no path.
+    """
+    if isinstance(value, list):
+        return [given(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if not is_entry(value):
+        return {key: given(item) for key, item in value.items()}
+    path = value.get("path") or value.get("location")
+    if not isinstance(path, str) or not path:
+        raise PlanError(f"{brief(value)} has no path")
+    path = path if path.startswith("/") else f"{ROOT}/{path}"
+    found = entry(path.rstrip("/"), folder=value["class"] == "Directory")
+    return found | {key: given(value[key]) for key in ("secondaryFiles", "format") if key in value}
 
 
 def is_entry(value: Json) -> bool:
