@@ -2,7 +2,8 @@
 
     python bench/engines.py [--cores 2] [--kinds processes containers] [--sizes 50 200] [--keep DIR]
 
-A chain of 4 steps and scatters, whose jobs write a line each, as processes and in containers:
+A chain of 4 steps, and scatters over a parameter whose jobs' files one more job puts together; each writes a
+line or so, as processes and in containers:
 
 - relance: the workflow compiled by `relance convert`, under `relance run`, which records and keeps each job,
 - yadage: 0.21.2 in an environment of its own (tests/machine/yadage.sh), with as many processes as cores; its
@@ -148,6 +149,7 @@ class Bench:
         place = self.folder / f"case{self._number}"
         place.mkdir()
         (place / "workflow.yml").write_text(yaml.safe_dump(workflow(case)), "utf-8")
+        (place / "given.yml").write_text(yaml.safe_dump({"items": list(range(case.count))}), "utf-8")
         bare = self._bare(case, place / "bare", self._apptainer() if case.contained else [])
         rows = [Row("bare", bare, None, "in Apptainer" if case.contained else "")]
         rows.append(Row("relance", self._relance(case, place), bare))
@@ -169,7 +171,7 @@ class Bench:
     def _relance(self, case: Case, place: Path) -> Taken:
         analysis = place / "compiled"
         relance = [sys.executable, "-m", "relance"]
-        done([*relance, "convert", "workflow.yml", str(analysis), "-q"], place)
+        done([*relance, "convert", "workflow.yml", str(analysis), "given.yml", "-q"], place)
         if case.contained:
             settings = yaml.safe_load((analysis / "config.yaml").read_text("utf-8"))
             settings["images"] = {f"docker://{IMAGE}": str(self._image())}
@@ -185,9 +187,12 @@ class Bench:
         place.mkdir()
         container = f"    container: {str(self._image())!r}\n" if case.contained else ""
         before = 'f"job{int(wildcards.n) - 1}/out.txt" if int(wildcards.n) else []'
+        files = [f"job{n}/out.txt" for n in range(case.count)]
         needed = f"    input: lambda wildcards: {before}\n" if case.chained else ""
         rules = (
-            f"rule all:\n    input: [f'job{{n}}/out.txt' for n in range({case.count})]\n"
+            f"rule all:\n    input: {files if case.chained else 'gather/out.txt'!r}\n"
+            f"rule gather:\n    input: {files!r}\n    output: 'gather/out.txt'\n{container}"
+            "    shell: 'echo {input} > {output}'\n"
             f"rule job:\n{needed}    output: 'job{{n}}/out.txt'\n{container}"
             "    shell: 'echo {wildcards.n} > {output}'\n"
         )
@@ -211,7 +216,7 @@ class Bench:
             "PACKTIVITY_DOCKER_CMD_MOD": "--network none",
         }
         program = str(Path(python).parent / "yadage-run")
-        command = [program, "-b", f"multiproc:{self.cores}", "out", "workflow.yml"]
+        command = [program, "-b", f"multiproc:{self.cores}", "out", "workflow.yml", "given.yml"]
         taken = clocked(command, place, environment)
         made(place / "out", case.count)
         return taken
@@ -263,13 +268,23 @@ def workflow(case: Case) -> dict[str, Any]:
     }
     out = "{workdir}/out.txt"
     if not case.chained:
-        schedule = {
+        scatter = {
             "scheduler_type": "multistep-stage",
-            "parameters": {"item": list(range(case.count)), "out": out},
+            "parameters": {"item": {"step": "init", "output": "items"}, "out": out},
             "scatter": {"method": "zip", "parameters": ["item"]},
             "step": step,
         }
-        return {"stages": [{"name": "job", "dependencies": [], "scheduler": schedule}]}
+        gather = {
+            "scheduler_type": "singlestep-stage",
+            "parameters": {"item": {"stages": "job", "output": "out"}, "out": out},
+            "step": step,
+        }
+        return {
+            "stages": [
+                {"name": "job", "dependencies": ["init"], "scheduler": scatter},
+                {"name": "gather", "dependencies": ["job"], "scheduler": gather},
+            ]
+        }
     stages = []
     for number in range(case.count):
         last = f"job{number - 1}"
