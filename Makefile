@@ -67,6 +67,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python bench/analysis.py
 	$(BIN)/python bench/capture.py
 	$(BIN)/python bench/recast.py
+	$(BIN)/python bench/engines.py
 
 clean:
 	rm -rf .venv .envs .snakemake results
