@@ -52,7 +52,6 @@ def job(node: Any, backend: Any) -> dict[str, Any]:
     told: dict[str, Any] = {
         "stage": task.metadata["wflow_stage"],
         "folder": task.state.readwrite[0] if task.state and task.state.readwrite else None,
-        "reads": list(task.state.readonly) if task.state else [],
         "state": state,
         "started": node.submit_time,
         "ended": node.ready_by_time,

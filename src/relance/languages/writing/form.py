@@ -16,5 +16,3 @@ class Form:
     """Folder that the analysis's own files go to, relative to the folder."""
     run: tuple[str, ...] = ()
     """Commands that run it there, for people."""
-    remarks: tuple[str, ...] = ()
-    """What they should know besides."""

@@ -35,7 +35,6 @@ def text(language: str, plan: Plan, form: Form, names: Mapping[str, str], fixed:
         lines += ["All parameters are fixed as they were.", ""]
     if fixed:
         lines += ["Fixed:", "", *(f"- {name}: {reason}" for name, reason in fixed.items()), ""]
-    lines += [*form.remarks, ""] if form.remarks else []
     return "\n".join(lines)
 
 
