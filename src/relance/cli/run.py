@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from relance.cli import display, places, reuse, signals, values
+from relance.cli import display, loading, places, reuse, signals, values
 from relance.cli.progress import counting
 from relance.cli.reuse import Reuse
 from relance.engines import local, snakemake
@@ -25,7 +25,6 @@ from relance.model import RunRecord, RunRequest, RunResult, RunStatus, RuntimeKi
 from relance.recording import build, files, sources
 from relance.recording.build import Effects
 from relance.steps.settle import Settled
-from relance.store.images import LocalImage
 from relance.store.store import Store
 
 _LAST_LINES = 20
@@ -158,7 +157,7 @@ def run(  # noqa: PLR0917 - click passes each by name
             RuntimeKind(runtime) if runtime else None,
             outer=os.environ,
             cache=places.cache(os.environ),
-            load=partial(_load, store),
+            load=partial(loading.load, store),
             say=say,
             make=not dry_run,
             shown=shown,
@@ -272,13 +271,6 @@ def _remembered(reused: Reuse, record: RunRecord, settled: Settled | None, keep:
         reused.remember(record, settled, keep)
     except (RelanceError, OSError) as error:
         click.echo(f"warning: the store doesn't know this run's steps: {error}", err=True)
-
-
-def _load(folder: Path, kind: RuntimeKind, image: LocalImage) -> None:
-    from relance.store import builders, loading
-
-    engines = {engine.name: engine for engine in builders.loading_engines()}
-    loading.load(Store(folder).content, image, engines[kind.value])
 
 
 def _as_json(result: RunResult) -> str:

@@ -44,9 +44,7 @@ def tell(sending: Sending, *, as_json: bool) -> None:
     for choice in sending.choices:
         click.echo(f"    image {choice.written}{f'  {choice.found}' if choice.found else ''}")
         if choice.pushed is not None:
-            click.echo(
-                f"        the registry has {choice.why or 'none'}; would be pushed as {choice.becomes}"
-            )
+            click.echo(f"        found {choice.why}; would be pushed as {choice.becomes}")
     click.echo(f"    {len(sizes)} files would be sent, {size(sum(sizes.values()))}")
     if declared.ignored:
         click.echo(f"    {len(declared.ignored)} files are left out by .gitignore or .reanaignore")
