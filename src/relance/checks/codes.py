@@ -74,7 +74,7 @@ CODES = _codes(
     ("RL305", _W, "a pipe hides that its first commands fail", None),
     ("RL306", _W, "a command needs to be root", _REANA),
     ("RL307", _E, "`sudo` is refused", _REANA),
-    ("RL308", _W, "`cd /…` is taken for dangerous", _REANA),
+    ("RL308", _N, "`cd /…` leaves the workspace, of which REANA's client warns", _REANA),
     ("RL309", _W, "a local rule runs outside its container", _REANA),
     ("RL310", _W, "`shadow:` is passed over", _REANA),
     ("RL311", _E, "`pipe()` and `service()` need jobs on one machine", _REANA),

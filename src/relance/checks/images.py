@@ -19,6 +19,8 @@ REANA_USER = 1000
 _MOVING = frozenset(("latest", "master", "main", "dev", "devel", "develop", "nightly", "edge"))
 _ROOT = frozenset(("", "0", "root"))
 _FILE = re.compile(r"^(?:/|\./|\.\./|~)|\.(?:sif|simg|sqsh|img)$")
+_UNPACKED = "/cvmfs/"
+"""Where images lie unpacked for all."""
 _SCHEME = re.compile(r"^(?P<scheme>[a-z][a-z0-9+.-]*):/")
 _NAME = re.compile(r"[a-z0-9][A-Za-z0-9._/:@-]*")
 
@@ -76,7 +78,7 @@ def _one(one: Named, root: Path, target: Target | None, own: frozenset[str]) -> 
     scheme = _SCHEME.match(one.reference)
     registry = scheme is None or scheme["scheme"] == "docker"
     if not registry or _FILE.search(plain):
-        if target is Target.REANA:
+        if target is Target.REANA and not plain.startswith(_UNPACKED):
             yield Finding(
                 "RL204",
                 one.place,

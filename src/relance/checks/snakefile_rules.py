@@ -28,6 +28,7 @@ _NEWER_SECTIONS = frozenset(
 _REDIRECT = re.compile(
     r"(?:(?<![<>\d])[12&]?>>?\|?\s*|\btee\s+(?:-\S+\s+)*)['\"]?\{(?P<what>(?:output|log)[^{}]*)\}"
 )
+_ENTERED = re.compile(r"\bcd\s+([\w.-][\w./-]*)")
 _WORD = re.compile(r"[\w./+-]+\.\w+")
 
 
@@ -37,6 +38,8 @@ def images(snakefile: Snakefile) -> Iterator[Named]:
         place = Place(snakefile.files[0], snakefile.container.line)
         yield Named(snakefile.container.text, place, "all rules", Language.SNAKEMAKE)
     for rule in snakefile.rules:
+        if any(value.name == "unpacked_img" for value in rule.values("resources")):
+            continue
         for value in rule.values("container")[:1]:
             yield Named(
                 value.text, rule.at("container"), f"rule {rule.name}", Language.SNAKEMAKE, _user(rule)
@@ -191,9 +194,11 @@ def _made_elsewhere(folder: str, rule: Rule, snakefile: Snakefile, there: frozen
 
 def _program_makes(text: str, files: Files) -> bool:
     """Return whether a program of the analysis that a command names makes folders itself."""
-    return any(
-        shell.makes_folders("\n".join(files.lines(word.removeprefix("./")))) for word in _WORD.findall(text)
+    entered = ("", *_ENTERED.findall(text))
+    paths = (
+        posixpath.normpath(posixpath.join(folder, word)) for word in _WORD.findall(text) for folder in entered
     )
+    return any(shell.makes_folders("\n".join(files.lines(path))) for path in dict.fromkeys(paths))
 
 
 def _versions(snakefile: Snakefile) -> Iterator[Finding]:
