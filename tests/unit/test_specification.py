@@ -392,3 +392,14 @@ def test_files_are_allowed_to_look_like_secrets_by_digest_with_a_reason() -> Non
         reading.parse(
             yaml.safe_dump({**small(), "allowed_secrets": [{"digest": "x"}]}).encode(), Path("x.yaml")
         )
+
+
+def test_what_a_check_need_not_say_is_read_and_written_back_with_its_reason() -> None:
+    ignored = {"ignore": {"RL202": "our registry keeps its tags"}}
+    found = reading.parse(yaml.safe_dump({**small(), "check": ignored}).encode(), Path("x.yaml"))
+    assert found.check.ignore == ignored["ignore"]
+    assert writing.plain(found)["check"] == ignored
+    assert "check" not in writing.plain(reading.parse(yaml.safe_dump(small()).encode(), Path("x.yaml")))
+    for wrong in ({"ignore": {"202": "a"}}, {"ignore": {"RL202": ""}}, {"other": {}}):
+        with pytest.raises(InputError):
+            reading.parse(yaml.safe_dump({**small(), "check": wrong}).encode(), Path("x.yaml"))

@@ -13,8 +13,6 @@ class Job:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     logs: tuple[str, ...] = ()
-    folders: frozenset[str] = frozenset()
-    """Outputs that are folders."""
     command: str | None = None
     """With every placeholder filled in; None if it has no shell command."""
     image: str | None = None

@@ -118,7 +118,6 @@ def _job(told: Mapping[str, Any]) -> Job:
         inputs=tuple(told["input"]),
         outputs=tuple(told["output"]),
         logs=tuple(told["log"]),
-        folders=frozenset(told["directories"]),
         command=told["shellcmd"],
         image=told["image"],
     )
