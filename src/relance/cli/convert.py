@@ -59,13 +59,14 @@ def convert(  # noqa: PLR0917 - click passes each by name
         convert_it = cwl.whole if engine == "cwltool" else cwl.converted
         _finish(convert_it(base, file, said, folder.resolve().name), folder, quiet=quiet)
         return ExitCode.OK
-    _refuse("what isn't CWL", engine=None if engine == "snakemake" else engine)
     given = parameters.gathered(files, assignments)
     content = yamlfile.read(specification, specification).value
     if reana_files.is_analysis(content):
         _refuse("a reana.yaml, which says it itself", toplevel=toplevel, initdir=initdir, example=example)
         analysis = reana_files.read(specification)
-        made = reana.converted(analysis, specification.name, given, folder.resolve().name)
+        whole = engine == "cwltool" and analysis.language is reana_files.Language.CWL
+        made = reana.converted(analysis, specification.name, given, folder.resolve().name, whole=whole)
+        engine = "snakemake" if whole else engine
     elif recast_atlas.is_entry(content):
         entry = recast_atlas.read(specification)
         made = yadage.recast(
@@ -74,6 +75,7 @@ def convert(  # noqa: PLR0917 - click passes each by name
     else:
         _refuse("a workflow, which has no examples", example=example)
         made = _workflow(specification, toplevel, given, initdir, folder)
+    _refuse("what isn't CWL", engine=None if engine == "snakemake" else engine)
     _finish(made, folder, quiet=quiet)
     return ExitCode.OK
 

@@ -29,7 +29,9 @@ _CONFIGURATION = "reana"
 _KEPT_BY_PROGRAMS = frozenset({".git", ".snakemake", ".relance", "__pycache__"})
 
 
-def converted(analysis: Analysis, source: str, given: Mapping[str, Json], name: str) -> Converted:
+def converted(
+    analysis: Analysis, source: str, given: Mapping[str, Json], name: str, *, whole: bool = False
+) -> Converted:
     """Return the analysis for Snakemake that one of REANA becomes.
 
     Args:
@@ -37,6 +39,7 @@ def converted(analysis: Analysis, source: str, given: Mapping[str, Json], name: 
         source: the name of the file.
         given: parameters that replace those of the file.
         name: what the analysis is called.
+        whole: whether cwltool runs a workflow of CWL as one.
 
     Raises:
         InputError: something of it can't be read, or isn't there; file and line are told.
@@ -49,7 +52,7 @@ def converted(analysis: Analysis, source: str, given: Mapping[str, Json], name: 
         case Language.SNAKEMAKE:
             made = _snakemake(analysis, source, given, name)
         case Language.CWL:
-            made = _cwl(analysis, source, given, name)
+            made = _cwl(analysis, source, given, name, whole=whole)
     return replace(made, notes=(*(f"{note.where}: {note.text}" for note in analysis.notes), *made.notes))
 
 
@@ -122,7 +125,7 @@ def _taken(values: tuple[GivenValue, ...], copies: tuple[Copied, ...]) -> tuple[
     )
 
 
-def _cwl(analysis: Analysis, source: str, given: Mapping[str, Json], name: str) -> Converted:
+def _cwl(analysis: Analysis, source: str, given: Mapping[str, Json], name: str, *, whole: bool) -> Converted:
     if analysis.options.get("TARGET") is not None:
         raise InputError(
             f"{source}: the option TARGET",
@@ -136,9 +139,10 @@ def _cwl(analysis: Analysis, source: str, given: Mapping[str, Json], name: str) 
     if listed is not None:
         path = analysis.folder / _below(analysis, "parameters", listed)
         said.insert(0, cwl_parameters.of_file(path, analysis.folder))
-    made = cwl.converted(analysis.folder, str(analysis.file), said, name)
+    convert = cwl.whole if whole else cwl.converted
+    made = convert(analysis.folder, str(analysis.file), said, name)
     needs = tuple(Need(telling.kind(one), one) for one in analysis.needs)
-    return replace(made, known=replace(made.known, needs=needs))
+    return replace(made, known=replace(made.known, needs=(*made.known.needs, *needs)))
 
 
 def _snakemake(analysis: Analysis, source: str, given: Mapping[str, Json], name: str) -> Converted:
