@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ from relance.model import (
     Unknown,
 )
 from relance.recording import build, files, redaction
+from relance.recording.sources import Graph
 from relance.recording.sources import graph as read_graph
 from relance.store.hashing import Hasher, size
 
@@ -60,6 +62,7 @@ def of_snakefile(
     configuration: Mapping[str, Any],
     told: Told,
     *,
+    stage: Callable[[Path], None],
     environment: Mapping[str, str],
     effects: build.Effects,
 ) -> RunRecord:
@@ -70,6 +73,8 @@ def of_snakefile(
         main: the Snakefile, relative to the analysis.
         configuration: what the server gave to Snakemake.
         told: by the server.
+        stage: puts what the run was given, and nothing that a server made, into an empty folder: the
+            Snakefile is read there.
         environment: of the process that reads it.
         effects: of making a record.
 
@@ -80,8 +85,14 @@ def of_snakefile(
     place.path.mkdir(parents=True, exist_ok=True)
     place.settings.write_text(json.dumps(configuration, indent=1) + "\n", encoding="utf-8")
     outer = {**environment, "RELANCE_RUNTIME": "plain"}  # no image is needed to read it
-    line = ["--snakefile", str(analysis / main), "--directory", str(analysis), "--cores", "1"]
-    graph, problem = read_graph([*line, "--configfile", str(place.settings)], analysis, outer)
+    with tempfile.TemporaryDirectory(prefix="relance-") as scratch:
+        clean = Path(scratch) / "analysis"
+        clean.mkdir()
+        stage(clean)
+        line = ["--snakefile", str(clean / main), "--directory", str(clean), "--cores", "1"]
+        graph, problem = read_graph([*line, "--configfile", str(place.settings)], clean, outer)
+    if graph is not None:
+        graph = _moved(graph, str(clean), str(analysis))
     if graph is None:
         effects.say(f"the Snakefile can't be read, so the server alone tells of jobs: {problem}")
         return completed(none(analysis, (), effects.cache), told)
@@ -93,6 +104,19 @@ def of_snakefile(
         named = tuple(replace(file, path=file.path.replace(shown, _RUN)) for file in named)
     command = ("--configfile", f"{_RUN}/{place.settings.name}")
     return completed(replace(made, run=replace(made.run, command=command, configuration_files=named)), told)
+
+
+def _moved(graph: Graph, before: str, after: str) -> Graph:
+    """Return a graph that was read in one folder as it would have been read in another."""
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, str):
+            return value.replace(before, after)
+        if isinstance(value, Mapping):
+            return {key: moved(part) for key, part in value.items()}
+        return type(value)(map(moved, value)) if isinstance(value, list | tuple) else value
+
+    return replace(graph, **{one.name: moved(getattr(graph, one.name)) for one in fields(graph)})
 
 
 def none(analysis: Path, paths: Iterable[str], cache: Path) -> RunRecord:

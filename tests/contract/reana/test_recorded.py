@@ -177,6 +177,26 @@ def test_a_run_that_changed_its_input_is_not_recorded_and_one_from_elsewhere_nei
     assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["out.txt"]
 
 
+def test_a_module_that_a_server_adds_is_not_run_here(
+    newest: Standin, say: Callable[..., Said], remote: Path, tmp_path: Path
+) -> None:
+    snakefile = remote / "Snakefile"
+    snakefile.write_text(f"import colorsys\n{snakefile.read_text()}")
+    assert say("submit", "remote", "--skip-images", "--wait", "--interval=0.2").code == 0
+    workspace = newest.only().workspace
+    attack = f"open({str(tmp_path / 'ran')!r}, 'w').close()\n"
+    (workspace / "colorsys.py").write_text(attack)
+    (workspace / "rules/colorsys.py").write_text(attack)
+    assert say("fetch", "--all", "-o", "got").code == 0
+    assert (tmp_path / "got/colorsys.py").read_text() == attack
+    assert [job["rule"] for job in recorded(tmp_path / "got")["jobs"]] == ["count", "count", "total"]
+    assert not (tmp_path / "ran").exists()
+    (workspace / "Snakefile").write_text(attack)
+    changed = say("fetch", "--all", "-o", "changed")
+    assert "not recorded: " in changed.err
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_serial_run_is_recorded_with_the_steps_that_the_server_tells(
     newest: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
 ) -> None:

@@ -88,6 +88,7 @@ def _made(
             found.file,
             parameters.configuration(found, note.parameters),
             told,
+            stage=lambda place: collecting.stage(note, folder, place),
             environment=environment,
             effects=build.Effects(cache, say, progress),
         )
