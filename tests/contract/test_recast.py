@@ -197,6 +197,19 @@ def test_a_given_file_runs_what_reads_it_and_gives_the_result_of_a_full_run(
     )
 
 
+def test_a_patch_of_the_likelihood_runs_the_fit_alone(machine: Machine) -> None:
+    patch = [{"op": "replace", "path": "/channels/0/samples/0/data", "value": [0, 70, 5]}]
+    (machine.folder / "patch.json").write_text(json.dumps(patch))
+    record = machine.recast("likelihood", "--input", "patch=patch.json")
+    assert ran(record) == {"fit"}
+    workspace = machine.folder / "likelihood/work/analysis/results/fit/workspace.json"
+    assert json.loads(workspace.read_text()) == {"signal": [0, 70, 5]}
+    assert record["results"]["selected"]["recast"] == 75
+    (machine.folder / "patch.json").write_text(json.dumps(patch[0]))
+    refused = machine("recast", "recastable", "--input", "patch=patch.json", "-o", "refused", *ALWAYS)
+    assert (refused.returncode, "expected a pyhf patch" in refused.stderr) == (2, True)
+
+
 def test_a_recast_can_be_captured_and_names_its_parent(
     machine: Machine, recast_heavy: dict[str, object]
 ) -> None:

@@ -1,10 +1,17 @@
 # An upper limit for a counting experiment in every bin: rough, but it depends on all that it should.
-# Arguments: luminosity in 1/fb, result, workspace, histogram of the signal, histograms of backgrounds.
+# Arguments: luminosity in 1/fb, result, workspace, histogram of the signal, histograms of backgrounds, and
+# perhaps a patch of the likelihood with another signal.
 set -eu
 luminosity=${1%.*} result=$2 workspace=$3
 shift 3
 signal=($(cat "$1"))
 shift
+case "${!#}" in
+recast/*)
+    signal=($(cut -d : -f 4 "${!#}" | tr -c 0-9 ' '))
+    set -- "${@:1:$#-1}"
+    ;;
+esac
 for bin in "${!signal[@]}"; do background[bin]=1; done
 for file; do
     counts=($(cat "$file"))
