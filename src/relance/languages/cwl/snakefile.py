@@ -173,7 +173,7 @@ def _collecting(rules: list[_Rule]) -> str:
             "    output:",
             '        folder=directory("outputs"),',
             '        told="outputs.json",',
-            *(_container(images[-1]) if len(images) == len(rules) else []),
+            *(_container(images[-1]) if images and len(images) == len(rules) else []),
             "    params:",
             "        copies=RULES.copies,",
             "        told=RULES.told,",

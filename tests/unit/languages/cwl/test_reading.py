@@ -231,6 +231,13 @@ def test_a_parameter_of_no_input_is_left_out_and_told(tmp_path: Path) -> None:
     assert made.notes == (("--parameter", "there is no input 'txet'; left out"),)
 
 
+def test_a_workflow_without_steps_hands_on_what_it_is_given(tmp_path: Path) -> None:
+    lines = ["cwlVersion: v1.2", "class: Workflow", "inputs: {n: int}", "steps: []"]
+    (tmp_path / "w.cwl").write_text("\n".join([*lines, "outputs: {n: {type: int, outputSource: n}}", ""]))
+    made = compiling.compiled(tmp_path, "w.cwl", [parameters.of_assignments(["n=1"])])
+    assert "rule outputs:" in made.texts["Snakefile"]
+
+
 def test_compiling_twice_gives_the_same_files(tmp_path: Path) -> None:
     (tmp_path / "w.cwl").write_text(TOOL)
     said = [parameters.of_assignments(["text=x"])]

@@ -47,7 +47,7 @@ class Collected:
         ]
         # Snakemake's mark of its own, in a job's folder that is an output as a whole.
         marks = [values.quoted(f"{FOLDER}/{self.copies[path]}/{_MARK}") for path in self.folders]
-        return "\n".join([*lines, *(f"rm -f {mark}" for mark in marks)])
+        return "\n".join([*lines, *(f"rm -f {mark}" for mark in marks)]) or "true"
 
     def _name(self, path: str, basename: str) -> str:
         if path not in self.copies:
