@@ -68,7 +68,7 @@ def convert(  # noqa: PLR0917 - click passes each by name
         made = reana.converted(analysis, specification.name, given, folder.resolve().name, whole=whole)
         engine = "snakemake" if whole else engine
     elif recast_atlas.is_entry(content):
-        entry = recast_atlas.read(specification)
+        entry = recast_atlas.read(specification, toplevel)
         made = yadage.recast(
             entry, specification.parent, given, chosen=example, files=initdir, toplevel=toplevel
         )

@@ -96,7 +96,7 @@ def recast(
     )
     made = converted(own)
     archives: tuple[Unpacked, ...] = ()
-    notes = list(made.notes)
+    notes = [*made.notes, *entry.ignored]
     if example.archive and files is None:
         archive = _local(folder, example.archive)
         if archive is None:

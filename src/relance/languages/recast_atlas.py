@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +60,8 @@ class Entry:
     examples: Mapping[str, Example] = field(default_factory=dict)
     tests: tuple[Test, ...] = ()
     results: tuple[Result, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """Keys that recast-atlas passes over, each with file and line."""
 
 
 def is_entry(content: Json) -> bool:
@@ -67,30 +69,40 @@ def is_entry(content: Json) -> bool:
     return isinstance(content, dict) and "spec" in content and "stages" not in content
 
 
-def read(path: Path) -> Entry:
-    """Read a catalogue entry whose workflow lies beside it.
+def read(path: Path, toplevel: Path | None = None) -> Entry:
+    """Read a catalogue entry; `toplevel` is where its workflow lies if that isn't beside it.
 
     Raises:
         InputError: it can't be read, or its workflow isn't on this machine; file and line are told.
     """
     root = Sources(path.parent).root(path.name)
-    root.only("a catalogue entry", "name", "metadata", "spec", "example_inputs", "tests", "results", "labels")
+    ignored = list(_ignored(root, "name", "metadata", "spec", "example_inputs", "tests", "results", "labels"))
     name = root.need("name", "a catalogue entry").text()
     metadata = root.get("metadata")
     about = metadata.mapping() if metadata and metadata.value else {}
     spec = root.need("spec", "a catalogue entry")
-    spec.only("spec", "workflow", "toplevel")
+    ignored += _ignored(spec, "workflow", "toplevel")
+    given = root.get("example_inputs")
+    for _, one in given.items() if given is not None and given.value else ():
+        ignored += _ignored(one, "initdata", "dataopts")
     workflow = spec.need("workflow", "spec").text()
     return Entry(
         name=name,
         title=str(about.get("short_description") or name),
         author=str(about["author"]) if about.get("author") else None,
-        toplevel=_toplevel(path.parent, spec, workflow),
+        toplevel=toplevel or _toplevel(path.parent, spec, workflow),
         workflow=workflow,
         examples=dict(_examples(root.get("example_inputs"))),
         tests=tuple(map(_test, _list(root.get("tests")))),
         results=tuple(map(_result, _list(root.get("results")))),
+        ignored=tuple(ignored),
     )
+
+
+def _ignored(part: Part, *known: str) -> Iterator[str]:
+    for key in part.mapping():
+        if key not in known:
+            yield f"{part.where}: {key!r} has no effect, as in recast-atlas"
 
 
 def _toplevel(folder: Path, spec: Part, workflow: str) -> Path:
@@ -101,7 +113,7 @@ def _toplevel(folder: Path, spec: Part, workflow: str) -> Path:
             raise named.refusal(
                 "the workflow isn't on this machine",
                 found=f"toplevel: {text}",
-                expected="a folder beside this file (clone it, pinned to a commit, and name the folder)",
+                expected="a folder on this machine (clone it at a commit, and name it with --toplevel)",
             )
         toplevel = folder / text
         if not toplevel.resolve().is_relative_to(folder.resolve()):
@@ -116,17 +128,16 @@ def _examples(part: Part | None) -> list[tuple[str, Example]]:
         return []
     found = []
     for name, one in part.items():
-        one.only("an example", "initdata", "dataopts")
         options = one.get("dataopts")
         if options is not None and options.value:
             options.only("dataopts", *_OPTIONS)
         given = options.plain() if options is not None and options.value else {}
-        data = one.get("initdata")
+        data = one.need("initdata", "an example")
         found.append(
             (
                 name,
                 Example(
-                    parameters=data.plain() if data is not None and data.mapping() else {},
+                    parameters=data.plain() if data.mapping() else {},
                     inputs=given.get("initdir"),
                     archive=given.get("inputarchive"),
                     match=given.get("archivematch"),

@@ -45,11 +45,21 @@ def test_an_entry_is_read_with_its_cases_tests_and_results(tmp_path: Path) -> No
         ),
         ("toplevel: specs", "toplevel: ../..", "recast.yml:3: the toplevel lies outside"),
         ("relpath: fit/limit.json", "relpath: ../x", "recast.yml:11: a result lies outside"),
-        ("results:", "result:", "recast.yml:10: a catalogue entry has the key 'result'"),
-        ("initdata: {did: 404951", "initdat: {did: 404951", "recast.yml:9: an example has the key"),
+        ("initdata: {did: 404951", "initdat: {did: 404951", "recast.yml:8: an example has no 'initdata'"),
     ],
 )
 def test_what_can_not_be_used_is_refused_by_line(old: str, new: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read(tmp_path, ENTRY.replace(old, new))
     assert message in str(error.value)
+
+
+def test_keys_that_recast_atlas_passes_over_are_told(tmp_path: Path) -> None:
+    entry = read(tmp_path, ENTRY.replace("results:", "result:"))
+    assert entry.ignored == ("recast.yml:1: 'result' has no effect, as in recast-atlas",)
+    assert entry.results == ()
+
+
+def test_a_workflow_that_lies_elsewhere_is_taken_from_the_folder_that_is_named(tmp_path: Path) -> None:
+    (tmp_path / "recast.yml").write_text(ENTRY.replace("toplevel: specs", "toplevel: 'github:a/b@master'"))
+    assert recast_atlas.read(tmp_path / "recast.yml", tmp_path / "clone").toplevel == tmp_path / "clone"
