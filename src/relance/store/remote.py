@@ -23,6 +23,7 @@ from relance.store.locations import NoWayError, is_safe
 _TIMEOUT = (10, 60)  # seconds to connect, seconds between bytes
 _REDIRECTS = 5
 _LARGEST_DOCUMENT = 64 << 20  # bytes
+_ABSENT = "[3011]"  # how XRootD's servers say that there is no such file
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -152,6 +153,8 @@ def _breaking() -> Iterator[None]:
         raise NoWayError("no such file") from error
     except OSError as error:
         said = " ".join(str(error.strerror or error).split())  # XRootD's end in a new line
+        if _ABSENT in said:
+            raise NoWayError("no such file") from error
         raise BreakError(said or type(error).__name__) from error
 
 

@@ -19,7 +19,8 @@ import pytest
 from relance.errors import InputError, MissingPartError
 from relance.specification.model import ExternalData
 from relance.store import assets
-from relance.store.locations import Portals
+from relance.store.locations import NoWayError, Portals
+from relance.store.remote import Opened
 
 CONTENT = bytes(range(256)) * 4000
 
@@ -319,6 +320,15 @@ def test_a_doi_of_zenodo_is_followed(web, tmp_path):
     web.files["/api/records/123/files/my%20data.root/content"] = CONTENT
     data = described("doi:10.5281/zenodo.123/my data.root")
     assert fetch(data, tmp_path, portals=Portals(zenodo=web.address)).read_bytes() == CONTENT
+
+
+def test_a_file_that_an_xrootd_server_has_not_is_not_asked_for_again():
+    class Absent:
+        def read(self, _size: int) -> bytes:
+            raise OSError("[ERROR] Server responded with an error: [3011] Unable to locate /none.txt\n")
+
+    with pytest.raises(NoWayError, match="no such file"):
+        Opened(Absent(), 0).read(1)
 
 
 def test_xrootd_that_is_not_installed_is_named(tmp_path):
