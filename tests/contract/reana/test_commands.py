@@ -317,7 +317,8 @@ def test_a_file_with_a_secret_is_not_sent_unless_it_is_allowed(
     assert token not in done.err
     assert newest.asked == []
     allowed = digest.of_file(folder / "data/one.txt")
-    assert say("submit", str(folder), "--skip-images", f"--allow-secret={allowed}", "--wait").code == 0
+    options = ("--skip-images", f"--allow-secret={allowed}", "--wait", "--interval=0.1")
+    assert say("submit", str(folder), *options).code == 0
 
 
 def test_a_failed_run_is_started_again_in_its_workspace_and_recorded(
