@@ -90,7 +90,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-engines-") as temporary:
         folder = (given.keep or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        return compare(Bench(folder, given.cores), given.kinds, given.sizes)
+        bench = Bench(folder, given.cores)
+        try:
+            return compare(bench, given.kinds, given.sizes)
+        finally:
+            bench.close()
 
 
 def compare(bench: Bench, kinds: Sequence[str], sizes: Sequence[int]) -> int:
@@ -220,6 +224,12 @@ class Bench:
         taken = clocked(command, place, environment)
         made(place / "out", case.count)
         return taken
+
+    def close(self) -> None:
+        """Take the image away from Podman again."""
+        if (self.folder / "tool.tar").exists():
+            subprocess.run(["podman", "rmi", "--force", IMAGE], capture_output=True, check=False)
+            (self.folder / "tool.tar").unlink()
 
     def _image(self) -> Path:
         """Return an image file with a shell and little else, made of this machine's programs."""
