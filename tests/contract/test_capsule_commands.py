@@ -13,6 +13,8 @@ from tests import capsules
 
 from relance.capsule import reading, writing
 from relance.capsule.model import Capsule, Parent, Role
+from relance.specification import reading as specifications
+from relance.specification.model import Visibility
 from relance.store.store import Store
 
 Done = "subprocess.CompletedProcess[str]"
@@ -64,6 +66,56 @@ def test_inspect_tells_what_a_person_wants_to_know(relance: Command, capsule: Ca
         capsule.images[0].config,
     ):
         assert words in said
+
+
+@pytest.fixture
+def blinded(store: Store) -> str:
+    """A capsule whose observed result is hidden, called secretive; returns that result."""
+    value = "98765.4321"
+    text = (
+        capsules.SPECIFICATION.replace(b"pointer: /total}", b"pointer: /total, observed: true}")
+        .replace(b"products: public, results: public", b"products: blinded, results: blinded")
+        .replace(b"name: counting", b"name: secretive")
+    )
+    found = capsules.small(store.layout)
+    total = capsules.kept(
+        store.layout, "results/total.json", f'{{"total": {value}}}\n'.encode(), Role.PRODUCT
+    )
+    total = replace(total, visibility=Visibility.BLINDED)
+    files = tuple(total if file.path == total.path else file for file in found.files)
+    specification = specifications.parse(text, Path("specification.yaml"))
+    writing.write(
+        store.layout,
+        replace(found, specification=specification, specification_text=text, files=files),
+        name="secretive",
+    )
+    return value
+
+
+def test_a_blinded_value_is_in_nothing_that_is_said_of_a_capsule(
+    relance: Command, capsule: Capsule, blinded: str, tmp_path: Path
+) -> None:
+    said = [
+        good(relance("inspect", "secretive", "--files", "--jobs")),
+        good(relance("inspect", "secretive", "--json")),
+        good(relance("diff", "counting", "secretive", "--patch")),
+        good(relance("diff", "counting", "secretive", "--json")),
+        good(relance("verify", "secretive")),
+        good(relance("export", "secretive", "crate")),
+        (tmp_path / "crate" / "ro-crate-metadata.json").read_text(),
+    ]
+    assert "result total (blinded)" in said[0]
+    assert [text for text in said if blinded in text] == []
+
+
+def test_a_public_export_refuses_what_is_blinded_and_names_it(
+    relance: Command, blinded: str, tmp_path: Path
+) -> None:
+    for target in ("public.tar", "public"):
+        refused = relance("export", "secretive", target, "--public")
+        assert refused.returncode == 2
+        assert "results/total.json" in refused.stderr
+        assert not (tmp_path / target).exists()
 
 
 def test_inspect_tells_the_same_as_json(relance: Command, store: Store, capsule: Capsule) -> None:
