@@ -211,6 +211,7 @@ class Bench:
         python = subprocess.run([script], check=True, capture_output=True, text=True).stdout.strip()
         programs = place / "bin"
         programs.mkdir()
+        (place / "out" / "init").mkdir(parents=True)  # which it mounts, there or not
         if case.contained:
             (programs / "docker").symlink_to(shutil.which("podman") or "podman")
         environment = {
