@@ -58,7 +58,9 @@ def test_a_shell_finds_what_python_finds(paths: list[list[str]]) -> None:
             assert found.exists(one) == places.exists(one)
             if "[" in one and "\\" in one:
                 continue  # a bracket that nothing closes makes bash keep what protects the slash
-            assert found.matches(one) == places.matches(one), one
+            # Of a folder that `**` stands for, bash tells the last slash in some patterns only.
+            bare = sorted(path.rstrip("/") for path in found.matches(one))
+            assert bare == sorted(path.rstrip("/") for path in places.matches(one)), one
 
 
 @settings(max_examples=15, deadline=None)
