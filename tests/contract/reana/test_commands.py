@@ -260,11 +260,13 @@ rule all:
 """
 
 
-def capsule(tmp_path: Path, *, with_images: bool) -> Layout:
+def capsule(tmp_path: Path, *, with_images: bool, declared: bool = True) -> Layout:
     layout = Store(tmp_path / "store").layout
     image = capsules.toy_image(layout) if with_images else None
     small = capsules.small(layout, image=image)
-    own = [capsules.kept(layout, "reana.yaml", REANA_YAML), capsules.kept(layout, "Snakefile", SNAKEFILE)]
+    own = [capsules.kept(layout, "Snakefile", SNAKEFILE)]
+    if declared:
+        own.append(capsules.kept(layout, "reana.yaml", REANA_YAML))
     files = [*(file for file in small.files if file.path != "Snakefile"), *own]
     made = replace(small, files=tuple(sorted(files, key=lambda file: file.path)))
     writing.write(layout, made, name="counting")
@@ -292,6 +294,19 @@ def test_a_capsule_is_submitted_without_running_its_snakefile_here(
     assert (run.workspace / "data/a.txt").read_bytes() == capsules.INPUTS["data/a.txt"]
     parsed = [path for path in tmp_path.rglob("parsed") if run.workspace not in path.parents]
     assert parsed == []
+
+
+def test_of_a_capsule_without_reana_yaml_its_sources_and_inputs_are_sent(
+    newest: Standin, say: Callable[..., Said], tmp_path: Path
+) -> None:
+    capsule(tmp_path, with_images=True, declared=False)
+    done = say("submit", "counting", "--set=threshold=3 TeV", "--skip-images", "--wait", "--interval=0.1")
+    assert done.code == 0, done.err
+    run = newest.only()
+    there = {path for path in (*capsules.SOURCES, *capsules.INPUTS) if (run.workspace / path).is_file()}
+    assert there == {*capsules.SOURCES, *capsules.INPUTS}
+    assert (run.workspace / "results/total.json").read_text() == "3000.0\n"
+    assert not (run.workspace / "logs").exists()
 
 
 def test_a_capsule_whose_steps_have_no_image_is_refused(

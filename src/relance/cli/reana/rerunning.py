@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relance.cli.reana import connecting, fetch, sending, submit, supply, waiting
-from relance.errors import InputError
 from relance.model import UNKNOWN, Digest, RunStatus
 
 if TYPE_CHECKING:
@@ -64,16 +63,8 @@ def _sending(  # noqa: PLR0917 - one request, said whole
     scratch: Path,
 ) -> sending.Sending:
     from relance.cli.reana import source
-    from relance.engines.reana import declared
     from relance.engines.reana.notes import Origin
 
-    if not (work.analysis / declared.NAME).is_file():
-        raise InputError(
-            "the capsule can't be run on REANA",
-            expected=f"an analysis that has a {declared.NAME}",
-            found="none",
-            next_step="rerun it here: leave '--on' out",
-        )
     origin = Origin(None, capsule, work.store.folder)
     given = source.of_capsule(work.analysis, work.capsule, origin, work.store.layout)
     asked = sending.Asked(None, (), (), target, way.look, settings.values)

@@ -15,7 +15,7 @@ from relance.cli import places
 from relance.cli.reana import supply
 from relance.drafting import graph
 from relance.drafting.graph import Job
-from relance.engines.reana import declared, parameters
+from relance.engines.reana import declared, declaring, parameters
 from relance.engines.reana.declared import Declared, Language
 from relance.engines.reana.notes import Origin
 from relance.errors import InputError
@@ -82,13 +82,6 @@ def opened(text: str, environment: Mapping[str, str], chosen_store: Path | None)
     with tempfile.TemporaryDirectory(prefix="relance-") as scratch:
         place = Path(scratch) / "analysis"
         check_out(store, described, capsule, place)
-        if not (place / declared.NAME).is_file():
-            raise InputError(
-                f"{text} can't be submitted",
-                expected=f"a capsule whose analysis has a {declared.NAME}",
-                found="none",
-                next_step="check it out, write one, and submit the folder",
-            )
         origin = Origin(None, described.digest, store.folder)
         yield of_capsule(place, capsule, origin, store.layout)
 
@@ -156,9 +149,12 @@ def _stage(found: Declared, place: Path) -> None:
 
 
 def of_capsule(folder: Path, capsule: Capsule, origin: Origin, layout: Layout) -> Source:
-    """Return what is sent of a capsule that was checked out.
+    """Return what is sent of a capsule that was checked out; it gets a reana.yaml if it has none.
 
     Its jobs are those that were captured: a capsule's Snakefile isn't run to find out.
+
+    Raises:
+        InputError: its reana.yaml is wrong, or none can be made.
     """
     recorded = tuple(
         Job(
@@ -174,6 +170,8 @@ def of_capsule(folder: Path, capsule: Capsule, origin: Origin, layout: Layout) -
         for job in capsule.jobs
     )
     identity = capsule.specification.identity
+    if not (folder / declared.NAME).is_file():
+        _declare(folder, capsule)
     found = declared.read(folder)
     known = capsule.run.configuration
     captured = dict(known) if found.language is Language.SNAKEMAKE and known != UNKNOWN else {}
@@ -192,6 +190,14 @@ def of_capsule(folder: Path, capsule: Capsule, origin: Origin, layout: Layout) -
         products,
         tuple(one.digest for one in capsule.specification.allowed_secrets),
     )
+
+
+def _declare(folder: Path, capsule: Capsule) -> None:
+    """Write a reana.yaml for the sources, inputs and kept products of a capsule."""
+    files = [file.path for file in capsule.files if file.role in {"source", "input"}]
+    kept = [file.path for file in capsule.files if file.role == "product" and file.stored is not None]
+    text = declaring.declaration(capsule.specification, files, kept)
+    (folder / declared.NAME).write_text(text, "utf-8")
 
 
 def _written(image: object) -> str | None:
