@@ -64,10 +64,13 @@ class Table:
         keys = (secrets.randbits(64), secrets.randbits(64))
         if self._sums(names, keys) == found._sums(names, keys):
             return Tier.UNORDERED
-        if self._agrees_paired(found, names, where, rules):
+        inner = Notes()
+        tier = worst([self._column(found, name, f"{where}/{name}", rules, inner) for name in names])
+        if not tier.agrees and self._agrees_paired(found, names, where, rules):
             notes.remark(f"{where}: rows in another order, the same within the declared tolerances")
             return Tier.TOLERANCE
-        return worst([self._column(found, name, f"{where}/{name}", rules, notes) for name in names])
+        notes.take(inner)
+        return tier
 
     def _in_order(self, found: Table, name: str, step: int) -> bool:
         for start, stop in self._pieces(step):
