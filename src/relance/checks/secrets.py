@@ -23,6 +23,8 @@ from relance.store.layout import Descriptor, Layout
 
 _START = 512
 _DATA_PART = 1 << 16
+_CONTROL = bytes({*range(32)} - set(b"\t\n\r\f\b\x1b"))
+_MOST_CONTROL = 0.02  # of the bytes of a text; in packed data, whose beginning may lack zeros, it is a tenth
 """Bytes searched at either end of data that are larger: what experiments write is binary, and much of it."""
 _TEST_PARTS = frozenset(("test", "tests", "testing", "test_data", "testdata", "examples", "_vendor"))
 _LIBRARIES = (
@@ -145,18 +147,24 @@ def _found(stream: IO[bytes], place: str, size: int) -> tuple[Finding, ...]:
     stream.seek(0)
     whole = secret_files.by_start(start) or secret_files.by_name(place)
     spots = () if secret_files.is_packed(start) else _spots(stream, size, start)
-    return _told(stream, place, spots, whole, lines=b"\0" not in start)
+    return _told(stream, place, spots, whole, lines=not _is_data(start))
 
 
 def _spots(stream: IO[bytes], size: int, start: bytes) -> tuple[Spot, ...]:
     """Return the secrets of a file; of large data only those near its beginning and its end."""
-    is_data = b"\0" in start and not secret_files.is_archive(start)
-    if not is_data or size <= 2 * _DATA_PART:
+    is_text = not _is_data(start) or secret_files.is_archive(start)
+    if is_text or size <= 2 * _DATA_PART:
         return secret_search.spots(stream)
     head = secret_search.spots(io.BytesIO(stream.read(_DATA_PART)))
     stream.seek(size - _DATA_PART)
     tail = secret_search.spots(io.BytesIO(stream.read(_DATA_PART)))
     return (*head, *(replace(spot, offset=size - _DATA_PART + spot.offset) for spot in tail))
+
+
+def _is_data(start: bytes) -> bool:
+    """Return whether a file that begins so is no text."""
+    control = len(start) - len(start.translate(None, _CONTROL))
+    return b"\0" in start or control > _MOST_CONTROL * len(start)
 
 
 def _told(

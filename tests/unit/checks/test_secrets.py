@@ -206,6 +206,13 @@ def image(tmp_path: Path, files: dict[str, bytes], **configuration: object) -> t
     return secrets.find_in_image(layout, layout.add_json(manifest, MANIFEST_TYPE), "fit")
 
 
+def test_packed_data_whose_beginning_has_no_zeros_is_no_text(tmp_path: Path) -> None:
+    noise = random.Random(1).randbytes(300_000)
+    start = noise[:4096].replace(b"\0", b"")[:1024]
+    (tmp_path / "noise").write_bytes(start + noise[:150_000] + b"https://me:Zk3v9Qw8Er7@host/" + noise)
+    assert secrets.find_in_file(tmp_path / "noise") == ()
+
+
 def test_a_secret_in_the_middle_of_a_large_text_is_found_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "events.hepmc"
     block = b"E 1 2 3\n" * (1 << 17)
