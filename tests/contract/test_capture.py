@@ -306,6 +306,7 @@ def test_a_private_key_among_the_sources_stops_a_capture(analysis: Path, store: 
     said = refusal(analysis, store)
     assert "scripts/grid.pem" in said
     assert "MIIEow" not in said
+    assert store.layout.size(of_bytes(secret.encode())) is None
 
 
 # --- many at once, and killed ------------------------------------------------------------------------------

@@ -155,9 +155,11 @@ def _put(
         effects.progress(done, total)
 
     memory = Memory(effects.cache)
-    searched.files(wanted, memory, planned.specification.allowed_secrets)
-    stored = content.put_all(store.layout, wanted, cache=memory, told=told)
+    search = searched.search(wanted, memory, planned.specification.allowed_secrets)
+    # Each file is searched just before it is kept: the disk writes some while others are searched.
+    stored = content.put_all(store.layout, wanted, cache=memory, told=told, admit=search.passes)
     memory.write()
+    search.refuse()
     searched.remember(stored.values())
     return {wanted[path]: where for path, where in stored.items()}
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from relance.capsule.model import CapsuleImage
@@ -21,7 +20,40 @@ _VERSION = 1
 """Changes when the search finds more than before."""
 
 _MOST_TOLD = 10
-_AT_ONCE = 8  # files; a disk that is asked for several small ones at once gives them sooner
+
+
+class Search:
+    """Searches files one by one, from several threads, and keeps in mind what it found."""
+
+    def __init__(
+        self, files: Mapping[Path, str], is_clean: Callable[[Path], bool], allowed: Iterable[AllowedSecret]
+    ) -> None:
+        self._files = files
+        self._is_clean = is_clean
+        self._allowed = tuple(allowed)
+        self._found: dict[Path, tuple[Finding, ...]] = {}
+
+    def passes(self, path: Path) -> bool:
+        """Return whether a file may be kept: no secret is in it, or it is allowed.
+
+        Raises:
+            InputError: it can't be read.
+        """
+        if self._is_clean(path):
+            return True
+        found = secrets.find_in_file(path, self._files[path])
+        left = secrets.not_allowed(found, [one.digest for one in self._allowed])
+        if left:
+            self._found[path] = left
+        return not left
+
+    def refuse(self) -> None:
+        """Tell of the secrets that were found, the first ones of them.
+
+        Raises:
+            InputError: there are some.
+        """
+        _refuse((finding for path in sorted(self._found) for finding in self._found[path]), self._allowed)
 
 
 class Searched:
@@ -31,18 +63,12 @@ class Searched:
         self._file = file
         self._clean = _read(file)
 
-    def files(self, files: Mapping[Path, str], memory: Memory, allowed: Iterable[AllowedSecret]) -> None:
-        """Search files, by the paths that people know them by.
+    def search(self, files: Mapping[Path, str], memory: Memory, allowed: Iterable[AllowedSecret]) -> Search:
+        """Return what searches files, by the paths that people know them by.
 
         memory: knows the digests of those that are unchanged.
-
-        Raises:
-            InputError: one holds a secret that the specification doesn't allow, or can't be read.
         """
-        unknown = [(path, name) for path, name in files.items() if not self._is_clean(path, memory)]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = pool.map(lambda one: secrets.find_in_file(*one), unknown)
-            _refuse((finding for findings in found for finding in findings), allowed)
+        return Search(files, lambda path: self._is_clean(path, memory), allowed)
 
     def _is_clean(self, path: Path, memory: Memory) -> bool:
         known = memory.recall(path, path.stat())
@@ -54,7 +80,7 @@ class Searched:
         """Search images: files that their layers add, environment, labels and history.
 
         Raises:
-            InputError: as `files`.
+            InputError: one holds a secret that the specification doesn't allow, or can't be read.
         """
         for image in images:
             if image.manifest in self._clean:

@@ -87,12 +87,14 @@ def put_all(
     cache: Memory | None = None,
     threads: int | None = None,
     told: Told = lambda _: None,
+    admit: Callable[[Path], bool] | None = None,
 ) -> Mapping[Path, Stored]:
     """Keep the contents of files and return where, by path.
 
     cache: remembers digests, so that unchanged files whose content is kept aren't read a second time; the
         caller writes it (`Memory.write`).
     told: hears the bytes as they are done; called from several threads.
+    admit: asked of each file before it is kept, from several threads; those without its leave are left out.
 
     Raises:
         InputError: as `put`. What was kept until then stays.
@@ -108,6 +110,11 @@ def put_all(
 
     def several(group: list[Path]) -> None:
         for path in group:
+            if admit is not None and not admit(path):
+                found[path] = None
+                continue
+            if found[path] is not None:
+                continue
             begun = time.time_ns()
             kept, status = _kept(layout, path, heard)
             if cache is not None:
@@ -115,7 +122,7 @@ def put_all(
             found[path] = kept
 
     with ThreadPoolExecutor(threads or usable_threads()) as pool:
-        groups = _groups([path for path, kept in found.items() if kept is None])
+        groups = _groups([path for path, kept in found.items() if kept is None or admit is not None])
         begun = [pool.submit(several, group) for group in groups]
         try:
             for group in as_completed(begun):

@@ -196,6 +196,22 @@ def test_unchanged_files_are_not_read_a_second_time(tmp_path, old, small_parts, 
     assert again == first
 
 
+def test_files_without_leave_are_not_kept_and_not_returned_even_if_remembered(tmp_path, old):
+    layout, memory = Layout(tmp_path / "store"), Memory(tmp_path / "digests.json")
+    open_, known, closed = (written(tmp_path / name, name.encode()) for name in ("open", "known", "closed"))
+    content.put_all(layout, [known], cache=memory)
+    asked = []
+
+    def admit(path: Path) -> bool:
+        asked.append(path)
+        return path == open_
+
+    kept = content.put_all(layout, [open_, known, closed], cache=memory, admit=admit)
+    assert list(kept) == [open_]
+    assert sorted(asked) == sorted([open_, known, closed])
+    assert not content.has(layout, Stored(digest.of_bytes(b"closed"), 6))
+
+
 def test_what_is_remembered_but_no_longer_kept_is_read_again(tmp_path, old):
     file = written(tmp_path / "file", b"content")
     memory = Memory(tmp_path / "cache")
