@@ -32,15 +32,15 @@ def having(*programs: str) -> Ask:
     ],
 )
 def test_the_first_that_works_is_taken(there: tuple[str, ...], kind: RuntimeKind, commands: set[str]) -> None:
-    found = containers.chosen(None, Path("/work/out"), having(*there))
+    found = containers.chosen(None, Path("/made/out"), having(*there))
     assert found.runtime.kind is kind
     assert set(found.commands) == commands
     assert found.variables["PACKTIVITY_DOCKER_NOPULL"]
 
 
 def test_apptainer_sees_the_folder_of_the_run_since_its_home_lies_there() -> None:
-    found = containers.chosen(RuntimeKind.APPTAINER, Path("/work/out"), having("apptainer"))
-    assert found.variables["HOME"] == "/work/out"
+    found = containers.chosen(RuntimeKind.APPTAINER, Path("/made/out"), having("apptainer"))
+    assert found.variables["HOME"] == "/made/out"
     assert found.variables["PACKTIVITY_CONTAINER_RUNTIME"] == "singularity"
 
 
