@@ -7,8 +7,7 @@ line or so, as processes and in containers:
 
 - relance: the workflow compiled by `relance convert`, under `relance run`, which records and keeps each job,
 - yadage: 0.21.2 in an environment of its own (tests/machine/yadage.sh), with as many processes as cores; its
-  containers run in Podman, since it takes no image files; more than 50 in containers are left out, for they
-  take minutes,
+  containers run in Podman, since it takes no image files,
 - Snakemake: rules written by hand for the same jobs, with nothing around them,
 - bare: the jobs alone, as many at a time as there are cores.
 
@@ -37,7 +36,6 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 IMAGE = "bench/tool:1"
 PROGRAMS = ("bash", "cat", "mkdir", "touch")
-MOST_IN_YADAGE = 50
 JUDGED = 200
 OVERHEAD = 0.1
 LESS = 5.0
@@ -159,7 +157,7 @@ class Bench:
         rows = [Row("bare", bare, None, "in Apptainer" if case.contained else "")]
         rows.append(Row("relance", self._relance(case, place), bare))
         rows.append(Row("Snakemake", self._snakemake(case, place / "plain"), bare))
-        if case.contained and (case.count > MOST_IN_YADAGE or shutil.which("podman") is None):
+        if case.contained and shutil.which("podman") is None:
             return [*rows, Row("yadage", None, None, "left out")]
         if case.contained:
             bare = self._bare(case, place / "podman", self._podman(place / "podman"))
