@@ -264,10 +264,18 @@ ANYTHING = st.one_of(
 )
 
 
+def test_a_whole_number_may_be_given_in_another_unit() -> None:
+    mass = Parameter("mass", ParameterType.INTEGER, "mass", unit="GeV")
+    assert [values.value(mass, given, "mass") for given in ("2.5 TeV", "2500", 2500)] == [2500, 2500, 2500]
+    with pytest.raises(InputError, match="a whole number of GeV"):
+        values.value(mass, "1.5 MeV", "mass")
+
+
 @given(given=ANYTHING, kind=st.sampled_from(ParameterType), unit=st.sampled_from(units.names()))
 @settings(max_examples=300, deadline=None)
 def test_any_value_is_taken_in_its_type_or_refused(given: object, kind: ParameterType, unit: str) -> None:
-    parameter = Parameter("p", kind, "p", unit=unit if kind is ParameterType.NUMBER else None)
+    numeric = kind in {ParameterType.NUMBER, ParameterType.INTEGER}
+    parameter = Parameter("p", kind, "p", unit=unit if numeric else None)
     types = {"number": float, "integer": int, "boolean": bool, "text": str}
     try:
         found = values.value(parameter, given, "p")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from relance import document
+from relance.drafting import comments
 from relance.drafting.graph import Graph
 from relance.drafting.history import Facts
 from relance.drafting.words import (
@@ -83,6 +84,8 @@ class _Draft:
         self._name = name(analysis, graph)
         self._leaves = tuple(leaf for leaf in _leaves(graph.configuration, ()) if _KEY.fullmatch(leaf.key))
         self._configuration = _file(analysis, graph.configuration_file)
+        file = graph.configuration_file
+        self._units = comments.units_of(analysis / file) if file else {}
         self._given = {
             path: leaf.key
             for path in graph.external
@@ -199,7 +202,8 @@ class _Draft:
         for leaf in near:
             yield f"    {unique(dotted_slug(leaf.key), taken)}:"
             yield f"      title: {scalar(leaf.key.replace('.', ' ').replace('_', ' '))}"
-            yield from value_lines(leaf.value, self._written(leaf.key))
+            unit = self._units.get(leaf.key)
+            yield from value_lines(leaf.value, self._written(leaf.key), unit)
             yield f"      key: {leaf.key}"
         far = [leaf.key for leaf in shown if leaf not in near]
         if far:

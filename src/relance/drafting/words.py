@@ -42,8 +42,11 @@ def form(path: Path) -> tuple[str, tuple[str, ...], bool]:
     return level, (found,), len(levels) == 1
 
 
-def value_lines(value: Any, written: Any) -> Iterator[str]:
-    """Write type, unit and default of a parameter that is `value`, `written` in the configuration file."""
+def value_lines(value: Any, written: Any, commented: str | None = None) -> Iterator[str]:
+    """Write type, unit and default of a parameter that is `value`, `written` in the configuration file.
+
+    commented: the unit that a comment there says.
+    """
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     match value:
         case _ if number and isinstance(written, str) and (unit := _common_unit(value, written)):
@@ -51,6 +54,9 @@ def value_lines(value: Any, written: Any) -> Iterator[str]:
             yield f"      unit: {scalar(unit)}"
         case bool():
             yield "      type: boolean"
+        case int() | float() if commented is not None and value == written:
+            yield f"      type: {'integer' if isinstance(value, int) else 'number'}"
+            yield f"      unit: {scalar(commented)}  # as a comment in the configuration says"
         case int():
             yield "      type: integer"
         case float():

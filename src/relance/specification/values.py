@@ -66,7 +66,7 @@ def value(parameter: Parameter, given: object, subject: str) -> Value:
             _in_range(parameter, number, subject)
             return number
         case ParameterType.INTEGER:
-            whole = _integer(given, subject)
+            whole = _integer(given, parameter.unit or "1", subject)
             _in_range(parameter, whole, subject)
             return whole
         case ParameterType.BOOLEAN:
@@ -149,12 +149,21 @@ def _meaningless(form: Form, name: str, parameters: Mapping[str, object]) -> Ite
             )
 
 
-def _integer(given: object, subject: str) -> int:
+def _integer(given: object, unit: str, subject: str) -> int:
     if isinstance(given, str) and _WHOLE.fullmatch(given.strip()):
         return int(given)
+    if isinstance(given, str) and unit != "1":
+        given = _whole(units.parse(given, unit, subject))
     if isinstance(given, bool) or not isinstance(given, int) or abs(given) >= _MOST:
-        raise _refusal(subject, "a whole number", _shown(given), "write one without unit or decimal point")
+        of_unit, next_step = ("", "write one without unit or decimal point")
+        if unit != "1":
+            of_unit, next_step = (f" of {unit}", "write one without decimal point")
+        raise _refusal(subject, f"a whole number{of_unit}", _shown(given), next_step)
     return given
+
+
+def _whole(number: float) -> object:
+    return int(number) if number.is_integer() else number
 
 
 def _in_range(parameter: Parameter, number: float, subject: str) -> None:

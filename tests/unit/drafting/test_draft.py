@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from relance.drafting import draft
 from relance.drafting.graph import Graph, Job
 from relance.drafting.history import Facts
 from relance.specification import reading
-from relance.specification.model import Author
+from relance.specification.model import Author, ParameterType
 
 NAMES = st.one_of(
     st.text(min_size=1, max_size=12),
@@ -74,3 +75,20 @@ def test_a_configuration_that_names_the_folder_of_products_is_written_for_it(tmp
     assert read.interface.results["a"].file == "{out}/a.json"
     assert list(read.interface.parameters) == ["n"]
     assert [kept.path for kept in read.products.keep] == ["{out}/plots/**"]
+
+
+def test_a_unit_in_a_comment_counts_where_the_analysis_left_the_number_as_it_is(tmp_path: Path) -> None:
+    facts = Facts(None, None, None, None, (), (), "")
+    (tmp_path / "config.yaml").write_text("mass: 2000 # GeV\ncut: 25.0 # [GeV]\nscaled: 1 # TeV\n")
+    made = replace(
+        graph({"mass": 2000, "cut": 25.0, "scaled": 1000}, ("a.json",), (), "docker://x"),
+        configuration_file="config.yaml",
+    )
+    path = tmp_path / "draft.yaml"
+    path.write_text(draft.text(tmp_path, made, facts))
+    parameters = reading.load(path).interface.parameters
+    assert {name: (one.type, one.unit) for name, one in parameters.items()} == {
+        "mass": (ParameterType.INTEGER, "GeV"),
+        "cut": (ParameterType.NUMBER, "GeV"),
+        "scaled": (ParameterType.INTEGER, None),
+    }
