@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,23 @@ def made_of(store: Store, config: Digest) -> Digest | None:
 def path(store: Store, runtime: Digest) -> Path:
     """Return where a runtime image lies if the store has it."""
     return store.runtime / f"{runtime.removeprefix('sha256:')}.sqsh"
+
+
+def image_of(store: Store, file: Path) -> Image | None:
+    """Return the image of the store that one of its runtime images was made of; None if it is none of these.
+
+    Only images that have a name in the store are found.
+    """
+    if file.suffix != ".sqsh" or not file.is_file() or file.resolve().parent != store.runtime.resolve():
+        return None
+    known = f"sha256:{file.resolve().stem}"
+    made_of = {f"sha256:{note.name}" for note in _notes(store).glob("*") if _read(note) == known}
+    for manifest in store.layout.names().values():
+        with suppress(InputError):  # a capsule, or an image that can't be used as it is
+            image = Image.read(store.layout, manifest)
+            if image.config.digest in made_of and digest.of_file(file) == known:
+                return image
+    return None
 
 
 def unneeded(store: Store, kept: Collection[Digest]) -> Unneeded:
