@@ -250,6 +250,11 @@ def test_a_changed_undeclared_script_is_named(analysis: Path, store: Store) -> N
     assert "'scripts/lines.sh' changed since" in refusal(analysis, store)
 
 
+def test_a_script_that_is_gone_is_named(analysis: Path, store: Store) -> None:
+    (analysis / "scripts/lines.sh").unlink()
+    assert "'scripts/lines.sh' not there" in refusal(analysis, store)
+
+
 def test_a_product_that_is_to_be_kept_and_is_gone_is_named(analysis: Path, store: Store) -> None:
     (analysis / "results/a.count").unlink()
     said = refusal(analysis, store)

@@ -22,6 +22,7 @@ _Decode = Callable[[Any], Any]
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MOST_SHOWN = 60
+_AS_THEY_ARE = frozenset({str, int, bool, float, type(None)})
 
 
 class MalformedError(Exception):
@@ -42,19 +43,22 @@ class MalformedError(Exception):
 
 def encode(value: Any) -> Any:
     """Return the plain JSON value of a dataclass, or of anything that one may hold."""
-    if isinstance(value, StrEnum):
-        return value.value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if dataclasses.is_dataclass(kind):
         content = {}
-        for name, default in _defaults(type(value)):
+        for name, default in _defaults(kind):
             part = getattr(value, name)
             if part != default:
                 content[name] = encode(part)
         return content
-    if isinstance(value, Mapping):
-        return {key: encode(part) for key, part in value.items()}
+    if isinstance(value, StrEnum):
+        return value.value
     if isinstance(value, (tuple, list)):
         return [encode(part) for part in value]
+    if isinstance(value, Mapping):
+        return {key: encode(part) for key, part in value.items()}
     return value
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from relance.capsule.model import CapsuleImage
-from relance.capture.images import Imported, read
+from relance.capture.images import Imported
 from relance.errors import RelanceError
 from relance.store.importing import entry
 from relance.store.importing.entry import Entered
@@ -20,14 +19,6 @@ _ENGINES = {"podman": Kind.PODMAN, "docker": Kind.DOCKER}
 
 Enter = Callable[[Mapped], Entered]
 """Takes an image into the store; raises a RelanceError if it can't be had."""
-
-
-def of_parent(layout: Layout, images: Iterable[CapsuleImage], written: str) -> Imported | None:
-    """Return the image of a rule as the capsule has it that the run is a recast of, and so ran it."""
-    for image in images:
-        if written in image.written and layout.has(image.manifest):
-            return Imported(read(layout, image), image.runtime, image.stands_for)
-    return None
 
 
 def bring(layout: Layout, place: Mapped, analysis: Path, runtime: str, enter: Enter) -> Imported:

@@ -77,12 +77,17 @@ class Plan:
         """Return the files whose content goes into the capsule."""
         return tuple(candidate for candidate in self.candidates if candidate.kept)
 
+    def size(self) -> int:
+        """Return the bytes of these."""
+        return sum(candidate.size or 0 for candidate in self.kept())
+
 
 def plan(request: Request) -> Plan:
     """Say what a capture takes in.
 
     Raises:
-        InputError: the run or the specification can't be used, or an input is too large to be kept inside.
+        InputError: the run or the specification can't be used, a file that the run read is no longer there,
+            or an input is too large to be kept inside.
     """
     record = recorded.load(request.record)
     recorded.check(record)
@@ -90,6 +95,7 @@ def plan(request: Request) -> Plan:
     made = files.products(record)
     listed = sources.listed(request.analysis, specification.workflow.sources, made)
     candidates = files.candidates(request.analysis, record, specification, listed)
+    _refuse_missing(record, candidates)
     _refuse_large(request, candidates)
     if request.parent is None:  # a recast leaves to its parent what it had no need of
         _refuse_gone(files.gone(request.analysis, record, specification))
@@ -110,9 +116,9 @@ def capture(store: Store, request: Request, effects: Effects) -> Captured:
         found = images.collect(layout, request.analysis, record, effects.bring)
         searched = Searched(effects.cache.with_name("searched.json"))
         searched.images(layout, found.images, planned.specification.allowed_secrets)
-        kept = _put(store, request.analysis, planned, effects, searched)
+        kept = _put(store, planned, effects, searched)
         known = {file.path: file.digest for file in record.files if file.digest != UNKNOWN}
-        held = _held(request.analysis, planned, kept, known, effects.cache)
+        held = _held(planned, kept, known, effects.cache)
         _refuse_changed(record, held)
         capsule = Capsule(
             specification=planned.specification,
@@ -142,11 +148,9 @@ def capture(store: Store, request: Request, effects: Effects) -> Captured:
     return Captured(descriptor, capsule, name, replaced)
 
 
-def _put(
-    store: Store, analysis: Path, planned: Plan, effects: Effects, searched: Searched
-) -> Mapping[str, Stored]:
-    wanted = {analysis / candidate.path: candidate.path for candidate in planned.kept()}
-    total = sum(path.stat().st_size for path in wanted)
+def _put(store: Store, planned: Plan, effects: Effects, searched: Searched) -> Mapping[str, Stored]:
+    wanted = {candidate.place: candidate.path for candidate in planned.kept()}
+    total = planned.size()
     done = 0
 
     def told(count: int) -> None:
@@ -165,27 +169,29 @@ def _put(
 
 
 def _held(
-    analysis: Path,
     planned: Plan,
     kept: Mapping[str, Stored],
     known: Mapping[str, Digest],
     cache: Path,
 ) -> tuple[CapsuleFile, ...]:
     """Return every file of the capsule: those that are kept, and those known by digest or reference alone."""
-    there = {candidate.path: analysis / candidate.path for candidate in planned.candidates}
-    unread = [path for name, path in there.items() if name not in kept and name not in known]
+    unread = [
+        candidate.place
+        for candidate in planned.candidates
+        if candidate.path not in kept and candidate.path not in known and candidate.size is not None
+    ]
     hashed: Mapping[Path, Digest] = {}
     if unread:
         hasher = Hasher(cache)
-        hashed = hasher.files(path for path in unread if path.is_file())
+        hashed = hasher.files(unread)
         hasher.remember()
     sizes = {file.path: file.size for file in planned.record.files}
     found = []
     for candidate in planned.candidates:
-        path = there[candidate.path]
+        path = candidate.place
         stored = kept.get(candidate.path)
         sha256 = stored.digest if stored else known.get(candidate.path, hashed.get(path))
-        size = stored.size if stored else path.stat().st_size if path.is_file() else sizes[candidate.path]
+        size = stored.size if stored else sizes[candidate.path] if candidate.size is None else candidate.size
         if sha256 is None or size == UNKNOWN:
             continue
         external = candidate.external
@@ -234,6 +240,17 @@ def _refuse_changed(record: RunRecord, held: Iterable[CapsuleFile]) -> None:
         )
 
 
+def _refuse_missing(record: RunRecord, candidates: Iterable[Candidate]) -> None:
+    missing = [candidate.path for candidate in candidates if candidate.kept and candidate.size is None]
+    if missing:
+        raise InputError(
+            "the run can't be captured",
+            expected="the files that it read",
+            found=f"{_named(missing)} not there",
+            next_step=f"put back what is missing, or {recorded.again(record, missing)}",
+        )
+
+
 def _refuse_gone(paths: Sequence[str]) -> None:
     """Refuse a run that made its results from restored steps, whose own products were not needed."""
     if paths:
@@ -247,16 +264,17 @@ def _refuse_gone(paths: Sequence[str]) -> None:
 
 def _refuse_large(request: Request, candidates: Sequence[Candidate]) -> None:
     large = [
-        candidate.path
+        candidate
         for candidate in candidates
         if candidate.kept
         and candidate.role is Role.INPUT
-        and (request.analysis / candidate.path).stat().st_size > request.inside_up_to
+        and candidate.size is not None
+        and candidate.size > request.inside_up_to
     ]
     if large:
-        size = (request.analysis / large[0]).stat().st_size
+        size = large[0].size or 0
         raise InputError(
-            f"input {_named(large)} is large",
+            f"input {_named([candidate.path for candidate in large])} is large",
             expected=f"at most {request.inside_up_to / 1e9:.3g} GB inside of a capsule",
             found=f"{size / 1e9:.3g} GB",
             next_step="name its size, sha256 and locations under 'products.external' of the specification, "

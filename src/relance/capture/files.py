@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,10 @@ class Candidate:
     """A file that a capsule tells of."""
 
     path: str
+    place: Path
+    """Where it lies; absolute."""
+    size: int | None
+    """Bytes it has now; None if it is not there."""
     role: Role
     kept: bool
     """Whether its content goes in; of what is kept by reference or by digest alone it doesn't."""
@@ -56,14 +62,17 @@ def candidates(
         is_data = (path in raw and path not in code) or (path not in listed.files and path not in code)
         role = Role.INPUT if is_data else Role.SOURCE
         data = external.get(path)
+        place = analysis / path
         found[path] = Candidate(
-            path, role, kept=data is None, visibility=specification.visibility.specification, external=data
+            path, place, _size(place), role, data is None, specification.visibility.specification, data
         )
     seen = _visibilities(record, specification)
     for path in sorted(_files(analysis, made)):
         role = Role.LOG if path in logs else Role.PRODUCT
         visibility = seen.get(path, specification.visibility.products)
-        found[path] = Candidate(path, role, role is Role.LOG or bool(kept.fullmatch(path)), visibility)
+        wanted = role is Role.LOG or bool(kept.fullmatch(path))
+        place = analysis / path
+        found[path] = Candidate(path, place, _size(place), role, wanted, visibility)
     return tuple(found[path] for path in sorted(found))
 
 
@@ -82,12 +91,27 @@ def _files(analysis: Path, paths: Iterable[str]) -> Iterator[str]:
     """Yield the files there are of these paths; of a folder those in it."""
     for path in paths:
         place = analysis / path
-        if place.is_dir():
+        status = _status(place)
+        mode = status.st_mode if status else 0
+        if stat.S_ISDIR(mode):
             for file in contents(place):
                 if file.name != _SNAKEMAKE_MARK:
                     yield f"{path.rstrip('/')}/{file.relative_to(place).as_posix()}"
-        elif place.is_file():
+        elif stat.S_ISREG(mode):
             yield path
+
+
+def _size(place: Path) -> int | None:
+    status = _status(place)
+    return status.st_size if status else None
+
+
+def _status(place: Path) -> os.stat_result | None:
+    """Return the status of a file, whatever links lead to it; None if it is not there."""
+    try:
+        return place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _code(record: RunRecord) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -131,6 +131,14 @@ def _brought(written: str, used: ImageRecord, bring: Import) -> CapsuleImage:
         imported.stands_for,
         resolved,
     )
+
+
+def of_parent(layout: Layout, images: Iterable[CapsuleImage], written: str) -> Imported | None:
+    """Return the image of a rule as the capsule has it that the run is a recast of, and so ran it."""
+    for image in images:
+        if written in image.written and layout.has(image.manifest):
+            return Imported(read(layout, image), image.runtime, image.stands_for)
+    return None
 
 
 def read(layout: Layout, image: CapsuleImage) -> Image:

@@ -12,24 +12,16 @@ import click
 from relance.capsule import archive
 from relance.capsule import reading as reading_capsules
 from relance.capsule.model import CapsuleImage, Parent
-from relance.capture import bringing, capturing
+from relance.capture import capturing, images
 from relance.capture.capturing import Captured, Effects, Plan, Request
 from relance.capture.images import Imported
-from relance.cli import places, record, registries, signals
+from relance.cli import places, record, signals
 from relance.cli.progress import counting
 from relance.drafting import draft
 from relance.errors import ExitCode, InputError
 from relance.recast import record as recast
 from relance.recording import files
 from relance.specification import reading
-from relance.store import base as bases
-from relance.store.docker import Docker
-from relance.store.importing import entry, mapping
-from relance.store.importing.entry import Entered
-from relance.store.importing.mapping import ImageMapping, Mapped
-from relance.store.importing.source import Kind
-from relance.store.podman import Podman
-from relance.store.registry.reference import Reference
 from relance.store.store import Store
 
 _SIZES = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -97,17 +89,21 @@ def capture(  # noqa: PLR0917 - click passes each by name
         parent=recast.parent_of(analysis),
     )
     if dry_run:
-        _tell_plan(analysis, capturing.plan(request), as_json=as_json)
+        _tell_plan(capturing.plan(request), as_json=as_json)
         return ExitCode.OK
     store = Store(places.store(os.environ, chosen_store))
     runtime = str(files.read(request.record)["run"]["runtime"])
     inherited = _images_of(store, request.parent)
     with signals.raising(), counting("capturing", quiet=quiet) as progress:
+
+        def bring(written: str) -> Imported:
+            from relance.cli import entering  # takes long to load, and images are mostly there
+
+            of_parent = images.of_parent(store.layout, inherited, written)
+            return of_parent or entering.bring(store, written, analysis, runtime, mapping_file)
+
         effects = Effects(
-            bring=lambda written: (
-                bringing.of_parent(store.layout, inherited, written)
-                or _bring(store, written, analysis, runtime, mapping_file)
-            ),
+            bring=bring,
             cache=analysis / ".snakemake" / "relance" / "digests.json",
             progress=progress,
         )
@@ -166,21 +162,7 @@ def _images_of(store: Store, parent: Parent | None) -> tuple[CapsuleImage, ...]:
     return ()
 
 
-def _bring(store: Store, written: str, analysis: Path, runtime: str, mapping_file: Path | None) -> Imported:
-    """Take the image that a rule names into the store; see `capture.bringing`."""
-    rules = ImageMapping() if mapping_file is None else mapping.read(mapping_file)
-    place = entry.find(written, rules, analysis)
-    host = Reference.parse(place.source.name).host if place.source.kind is Kind.REGISTRY else ""
-    engines: dict[Kind, entry.Engine] = {Kind.DOCKER: Docker(), Kind.PODMAN: Podman()}
-    access = registries.access(os.environ, host, None)
-
-    def enter(chosen: Mapped) -> Entered:
-        return entry.enter(store.layout, chosen, bases.architecture(), access, engines)
-
-    return bringing.bring(store.layout, place, analysis, runtime, enter)
-
-
-def _tell_plan(analysis: Path, plan: Plan, *, as_json: bool) -> None:
+def _tell_plan(plan: Plan, *, as_json: bool) -> None:
     rows = [
         (file.role.value, "inside" if file.kept else "reference" if file.external else "digest", file.path)
         for file in plan.candidates
@@ -191,9 +173,9 @@ def _tell_plan(analysis: Path, plan: Plan, *, as_json: bool) -> None:
         return
     for role, kept, path in rows:
         click.echo(f"{role:<8} {kept:<10} {path}")
-    size = sum((analysis / file.path).stat().st_size for file in plan.kept())
     click.echo(
-        f"{len(plan.record.jobs)} jobs, {len(rows)} files; inside {len(plan.kept())}: {size / 1e6:.1f} MB"
+        f"{len(plan.record.jobs)} jobs, {len(rows)} files; "
+        f"inside {len(plan.kept())}: {plan.size() / 1e6:.1f} MB"
     )
 
 

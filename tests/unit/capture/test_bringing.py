@@ -113,8 +113,8 @@ def test_a_mapping_counts_before_all_else(
 def test_a_recast_has_the_images_of_the_capsule_that_it_ran(layout: Layout) -> None:
     known = capsules.toy_image(layout, b"kept", WRITTEN)
     gone = capsules.toy_image(Layout(layout.folder.with_name("other")), b"gone", "docker://gone")
-    found = bringing.of_parent(layout, (gone, known), WRITTEN)
+    found = images.of_parent(layout, (gone, known), WRITTEN)
     assert found is not None
     assert found.image.config.digest == known.config
     for written in ("docker://other", "docker://gone"):
-        assert bringing.of_parent(layout, (gone, known), written) is None
+        assert images.of_parent(layout, (gone, known), written) is None
