@@ -4,7 +4,12 @@ import os
 import shutil
 from collections.abc import Generator
 
+import hypothesis
 import pytest
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("patient", parent=hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("patient")
 
 ENGINES = ("apptainer", "podman", "dockerd")
 
