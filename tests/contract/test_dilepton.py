@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ import yaml
 
 from relance.engines.snakemake import JOB_ENVIRONMENT
 
-from .reana.server import TOKEN, serving
+from .reana.server import HERE, TOKEN, Engine, Generation, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.container]
 
@@ -196,32 +198,49 @@ def test_an_ordinary_user_needs_no_privilege(in_apptainer: Path, clone: Callable
     assert_same(folder, in_apptainer)
 
 
-def test_a_reana_server_gives_the_same_results(
-    in_apptainer: Path, clone: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On the newest kind of server; tests/contract/reana runs a small analysis on the other kinds, too."""
+@pytest.fixture(scope="session")
+def on_servers(
+    clone: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[Generation, Path]:
+    """What comes back from a server of each generation; each runs everything itself, all at once."""
     folder = clone("reana")
+    seven = call(folder, str(MACHINE / "snakemake7.sh")).stdout.strip()
+    engines = {Generation.JSON: Engine("7.32.4", (seven,))}  # that of REANA 0.9
     declared = yaml.safe_load((folder / "reana.yaml").read_text("utf-8"))
     tiny = yaml.safe_load((folder / TINY[1]).read_text("utf-8"))
     declared["inputs"]["parameters"] = tiny
     declared["outputs"] = {"directories": [tiny["output"]]}
     (folder / "reana.yaml").write_text(yaml.safe_dump(declared), "utf-8")
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    for name, value in {**JOB_ENVIRONMENT, "PATH": programs, "RELANCE_RUNTIME": "plain"}.items():
-        monkeypatch.setenv(name, value)  # what the server's jobs see
-    with serving(tmp_path / "server") as server:
-        reached = {"REANA_SERVER_URL": server.address, "REANA_ACCESS_TOKEN": TOKEN}
-        cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-        options = ("--skip-images", "--interval", "0.5", "--fetch", "got", "--json")
-        done = json.loads(relance(folder, "reana", "submit", *options, **reached, **cache).stdout)
-        assert server.violations == []
-    assert done["status"] == "finished"
+    seen_by_jobs = {**JOB_ENVIRONMENT, "PATH": programs, "RELANCE_RUNTIME": "plain"}
+
+    def came(generation: Generation) -> Path:
+        place = tmp_path_factory.mktemp(generation.name.lower())
+        engine = replace(engines.get(generation, HERE), environment=seen_by_jobs)
+        with serving(place / "server", generation, engine=engine) as server:
+            reached = {"REANA_SERVER_URL": server.address, "REANA_ACCESS_TOKEN": TOKEN}
+            reached["XDG_CACHE_HOME"] = str(place / "cache")
+            options = ("--skip-images", "--interval", "0.5", "--fetch", str(place / "got"), "--json")
+            done = json.loads(relance(folder, "reana", "submit", *options, **reached).stdout)
+            assert server.violations == []
+        assert done["status"] == "finished"
+        return place / "got"
+
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(Generation, pool.map(came, Generation), strict=True))
+
+
+@pytest.mark.parametrize("generation", Generation, ids=lambda one: one.name.lower())
+def test_a_reana_server_of_each_generation_gives_the_same_results(
+    generation: Generation, in_apptainer: Path, on_servers: Mapping[Generation, Path]
+) -> None:
+    got = on_servers[generation]
     # The server's jobs may use other kernels for linear algebra than a container does.
-    assert observed_limit(folder / "got") == pytest.approx(observed_limit(in_apptainer), rel=1e-4)
-    ours, theirs = products(in_apptainer), products(folder / "got")
+    assert observed_limit(got) == pytest.approx(observed_limit(in_apptainer), rel=1e-4)
+    ours, theirs = products(in_apptainer), products(got)
     assert [name for name in ours if "/fit" not in name and ours[name] != theirs.get(name)] == []
     assert set(ours) == set(theirs)
-    shown = json.loads(relance(folder, "runs", "show", "--dir", "got", "--json").stdout)
+    shown = json.loads(relance(got, "runs", "show", "--json").stdout)
     assert {job["status"] for job in shown["jobs"]} == {"ok"}
     local = json.loads(relance(in_apptainer, "runs", "show", "--json").stdout)
     assert [(job["rule"], job["outputs"]) for job in shown["jobs"]] == [

@@ -24,19 +24,26 @@ class Job:
 class Console:
     """Reads line by line; a job's log is the file that its rule names."""
 
+    named: bool = True
+    """Whether commands are said to be some; else they are what follows on an empty line behind a job."""
     jobs: list[Job] = field(default_factory=list)
     rule: str = ""
     log: str = ""
     when: str | None = None
+    in_job: bool = False
     in_command: bool = False
 
     def read(self, lines: Iterable[str]) -> list[Job]:
         for line in lines:
-            if self.in_command and line.startswith((" ", "\t")):
+            stamp = _STAMP.fullmatch(line)
+            if self.in_command and (line.startswith((" ", "\t")) if self.named else not stamp):
                 self.jobs[-1].command += f"\n{line}"
                 continue
             self.in_command = False
-            if stamp := _STAMP.fullmatch(line):
+            if self.in_job and not line and not self.named:
+                self.in_job, self.in_command = False, True
+            elif stamp:
+                self.in_job = False
                 at = datetime.strptime(stamp[1], "%a %b %d %H:%M:%S %Y").astimezone(UTC)
                 self.when = at.strftime("%Y-%m-%dT%H:%M:%S")
             elif self.jobs and line.startswith("Shell command: "):
@@ -45,6 +52,8 @@ class Console:
                 self.jobs[-1].command = "" if said == "None" else said
             else:
                 self.other(line)
+        for job in self.jobs:
+            job.command = job.command.strip("\n")
         return self.jobs
 
     def other(self, line: str) -> None:
@@ -56,7 +65,8 @@ class Console:
             if any(job.number == number[1] for job in self.jobs):
                 return  # of an error
             self.jobs.append(Job(number[1], self.rule, self.log, self.when))
-        elif done := re.match(r"Finished jobid: (\d+)", line):
+            self.in_job = True
+        elif done := re.match(r"Finished job(?:id:)? (\d+)", line):
             for job in self.jobs:
                 if job.number == done[1]:
                     job.status, job.finished = "finished", self.when

@@ -39,7 +39,7 @@ from . import console
 
 TOKEN = "only-for-tests-Zk3v9"  # noqa: S105
 CAPABILITY = "workflow-specification-bundles-v1"
-SNAKEMAKE = (sys.executable, "-m", "snakemake", "--cores", "2", "--nocolor", "--printshellcmds")
+OPTIONS = ("--cores", "2", "--nocolor", "--printshellcmds")
 MOST_FILES, MOST_BYTES = 1_000, 100 << 20
 STATES = ("created", "queued", "pending", "running", "finished", "failed", "stopped", "deleted")
 
@@ -65,6 +65,24 @@ class Fault:
     times: int = 1
 
 
+@dataclass(frozen=True)
+class Engine:
+    """A Snakemake that runs what is submitted."""
+
+    version: str
+    program: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+    """What jobs see beside the environment of the tests."""
+
+    @property
+    def names_commands(self) -> bool:
+        """Whether it says before each command that it is one."""
+        return int(self.version.partition(".")[0]) >= 9
+
+
+HERE = Engine("9.27.1", (sys.executable, "-m", "snakemake"))
+
+
 @dataclass
 class Run:
     id: str
@@ -78,6 +96,7 @@ class Run:
     log: str = ""
     process: subprocess.Popen | None = None
     starts: int = 0
+    engine: Engine = HERE
 
 
 @dataclass(frozen=True)
@@ -92,9 +111,10 @@ class Asked:
 class Standin:
     """The state of a server; tests look at it and set what it does."""
 
-    def __init__(self, folder: Path, generation: Generation) -> None:
+    def __init__(self, folder: Path, generation: Generation, engine: Engine = HERE) -> None:
         self.folder = folder
         self.generation = generation
+        self.engine = engine
         self.address = ""
         self.runs: dict[str, Run] = {}
         self.secrets: dict[str, dict[str, str]] = {}
@@ -167,6 +187,7 @@ class Standin:
         config = self.folder / f"{run.id}.json"
         parameters = merged(run.specification.get("inputs", {}).get("parameters") or {}, run.parameters)
         config.write_text(json.dumps(parameters))
+        home = str(self.folder)
         with self.lock:
             if run.status != "queued":
                 return
@@ -178,7 +199,7 @@ class Standin:
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
-                env={**os.environ, "HOME": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "cache")},
+                env={**os.environ, "HOME": home, "XDG_CACHE_HOME": f"{home}/cache", **run.engine.environment},
             )
             run.status = "running"
         with run.process:
@@ -193,7 +214,7 @@ class Standin:
 def command(run: Run, parameters: dict, config: Path) -> list[str | Path]:
     workflow = run.specification["workflow"]
     if workflow["type"] == "snakemake":
-        return [*SNAKEMAKE, "--snakefile", workflow["file"], "--configfile", config]
+        return [*run.engine.program, *OPTIONS, "--snakefile", workflow["file"], "--configfile", config]
     lines = ["exec 2>&1"]
     for number, step in enumerate(workflow["specification"]["steps"]):
         name, log = step.get("name", f"step{number}"), f"logs/{number}.log"
@@ -218,7 +239,8 @@ def now() -> str:
 
 
 def jobs(run: Run) -> dict[str, console.Job]:
-    found = {console.key(run.id, job): job for job in console.Console().read(run.log.splitlines())}
+    told = console.Console(named=run.engine.names_commands).read(run.log.splitlines())
+    found = {console.key(run.id, job): job for job in told}
     for job in found.values():
         if run.status == "stopped" and job.status == "running":
             job.status = "stopped"
@@ -408,7 +430,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def info(self) -> None:
         self.known()
-        engine = {"title": "Snakemake engine version", "value": "9.27.1"}
+        engine = {"title": "Snakemake engine version", "value": self.state.engine.version}
         backends = {"title": "List of supported compute backends", "value": ["kubernetes"]}
         self.answer(200, {"compute_backends": backends, "snakemake_engine_version": engine})
 
@@ -429,7 +451,8 @@ class Handler(BaseHTTPRequestHandler):
             known = str(uuid.uuid4())
             workspace = self.state.folder / "workspaces" / known
             workspace.mkdir(parents=True)
-            self.state.runs[known] = Run(known, f"{name}.{number}", specification, workspace, now())
+            run = Run(known, f"{name}.{number}", specification, workspace, now(), engine=self.state.engine)
+            self.state.runs[known] = run
         told = {"message": "The workflow has been successfully created.", "workflow_id": known}
         told["workflow_name"] = f"{name}.{number}"
         self.answer(201, {**told, **({"validation_warnings": []} if self.state.bundles else {})})
@@ -776,11 +799,14 @@ def empty(folder: Path) -> None:
 
 @contextmanager
 def serving(
-    folder: Path, generation: Generation = Generation.BEARER, certificate: tuple[Path, Path] | None = None
+    folder: Path,
+    generation: Generation = Generation.BEARER,
+    certificate: tuple[Path, Path] | None = None,
+    engine: Engine = HERE,
 ) -> Iterator[Standin]:
     """Start a server on loopback; with a certificate and its key, by TLS. It ends with the block."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = Standin(folder, generation)
+    state = Standin(folder, generation, engine)
     handler = type("Bound", (Handler,), {"state": state})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
