@@ -8,7 +8,9 @@ import hypothesis
 import pytest
 
 # How long an example takes says how busy the machine is.
-hypothesis.settings.register_profile("patient", parent=hypothesis.settings(), deadline=None)
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("patient")
 
 ENGINES = ("apptainer", "podman", "dockerd")
