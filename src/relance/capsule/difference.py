@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from relance import digest
+from relance.capsule import results
 from relance.capsule.blobs import Blobs
 from relance.capsule.model import Capsule, CapsuleFile, CapsuleJob, Role
 from relance.capsule.replay import job_name
 from relance.capsule.results import configuration
-from relance.model import ImageRecord
+from relance.errors import InputError
+from relance.model import UNKNOWN, ImageRecord
+from relance.results import Result
 
 _LARGEST_TEXT = 1 << 20  # bytes; what is larger is not read by people
 
@@ -68,10 +71,35 @@ def difference(before: Capsule, after: Capsule) -> Difference:
         images=_changes(_images(before), _images(after)),
         data=_changes(_files(before, Role.INPUT), _files(after, Role.INPUT)),
         parameters=_changes(dict(_leaves(configuration(before))), dict(_leaves(configuration(after)))),
-        jobs=_job_changes(before.jobs, after.jobs),
+        jobs=_job_changes(before, after),
         results=_changes(_files(before, Role.PRODUCT), _files(after, Role.PRODUCT)),
         run=_changes(_run(before), _run(after)),
     )
+
+
+def values(before: tuple[Blobs, Capsule], after: tuple[Blobs, Capsule]) -> tuple[Change, ...]:
+    """Return the results of the interface whose values changed, as text with their units.
+
+    What is blinded, and what a capsule knows by its digest alone, is left out.
+    """
+    old, new = (_values(blobs, capsule) for blobs, capsule in (before, after))
+    found = []
+    for name in sorted(old.keys() & new.keys()):
+        one, other = old[name], new[name]
+        if one.hidden or other.hidden or (one.value, one.unit) == (other.value, other.unit):
+            continue
+        texts = (str(one), str(other))
+        if texts[0] == texts[1]:  # they differ in digits that nobody reads
+            texts = (repr(one.value), repr(other.value))
+        found.append(Change(name, *texts))
+    return tuple(found)
+
+
+def _values(blobs: Blobs, capsule: Capsule) -> Mapping[str, Result]:
+    try:
+        return results.read(blobs, capsule)
+    except InputError:  # not all of its results are held
+        return {}
 
 
 def patch(before: tuple[Blobs, Capsule], after: tuple[Blobs, Capsule]) -> Iterator[str]:
@@ -147,28 +175,54 @@ def _run(capsule: Capsule) -> dict[str, object]:
     }
 
 
-_PARTS: Mapping[str, Callable[[CapsuleJob], object]] = {
-    "command": lambda job: job.record.command,
-    "parameters": lambda job: job.record.parameters,
-    "code": lambda job: (job.record.code.kind, job.record.code.digest),
-    "image": lambda job: (
-        job.record.image.config if isinstance(job.record.image, ImageRecord) else job.record.image
-    ),
-    "inputs": lambda job: job.record.inputs,
-    "outputs": lambda job: job.record.outputs,
-    "threads": lambda job: job.record.threads,
+def _image(capsule: Capsule, job: CapsuleJob) -> object:
+    """Return the identity of a job's image, which the capsule knows where the record doesn't."""
+    image = job.record.image
+    if not isinstance(image, ImageRecord):
+        return image
+    return _images(capsule).get(image.written, UNKNOWN) if image.config == UNKNOWN else image.config
+
+
+def _code(capsule: Capsule, job: CapsuleJob) -> object:
+    """Return the source files that a job reaches, with their digests; unknown if nobody knows them."""
+    files = job.record.code.files
+    if files == UNKNOWN:
+        return UNKNOWN
+    sources = _files(capsule, Role.SOURCE)
+    return {path: sources.get(path) for path in files}
+
+
+_PARTS: Mapping[str, tuple[Callable[[Capsule, CapsuleJob], object], ...]] = {
+    "command": (lambda _, job: job.record.command,),
+    "parameters": (lambda _, job: job.record.parameters,),
+    "code": (lambda _, job: job.record.code.kind, lambda _, job: job.record.code.digest, _code),
+    "image": (_image,),
+    "inputs": (lambda _, job: job.record.inputs,),
+    "outputs": (lambda _, job: job.record.outputs,),
+    "threads": (lambda _, job: job.record.threads,),
 }
 
 
-def _job_changes(before: Iterable[CapsuleJob], after: Iterable[CapsuleJob]) -> tuple[JobChange, ...]:
-    old, new = (_named(jobs) for jobs in (before, after))
+def _job_changes(before: Capsule, after: Capsule) -> tuple[JobChange, ...]:
+    old, new = (_named(capsule.jobs) for capsule in (before, after))
     found = []
     for name in sorted({*old, *new}):
         if name not in old or name not in new:
             found.append(JobChange(name, ("added" if name in new else "removed",)))
-        elif what := tuple(part for part, of in _PARTS.items() if of(old[name]) != of(new[name])):
+            continue
+        what = tuple(
+            part
+            for part, aspects in _PARTS.items()
+            if any(_differ(of(before, old[name]), of(after, new[name])) for of in aspects)
+        )
+        if what:
             found.append(JobChange(name, what))
     return tuple(found)
+
+
+def _differ(one: object, other: object) -> bool:
+    """Return whether two facts differ; what nobody knows is no difference."""
+    return UNKNOWN not in {str(one), str(other)} and one != other
 
 
 def _named(jobs: Iterable[CapsuleJob]) -> dict[str, CapsuleJob]:

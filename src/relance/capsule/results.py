@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from relance.capsule.blobs import Blobs
 from relance.capsule.model import Capsule, CapsuleFile, Role
 from relance.errors import InputError
 from relance.model import UNKNOWN
 from relance.results import ResultFile, Results
 from relance.results.reading import READERS, absent, read_from, too_large
 from relance.specification.model import Visibility
-from relance.store import content
-from relance.store.layout import Layout
 
 
-def read(layout: Layout, capsule: Capsule, visible: Collection[Visibility] = READERS) -> Results:
+def read(blobs: Blobs, capsule: Capsule, visible: Collection[Visibility] = READERS) -> Results:
     """Read all results of a capsule; one of a visibility that isn't in `visible` is left without its value.
 
     Raises:
         InputError: the capsule doesn't hold a result's file, or that isn't what the specification says.
     """
-    return read_from(_Captured(layout, capsule), capsule.specification, configuration(capsule), visible)
+    return read_from(_Captured(blobs, capsule), capsule.specification, configuration(capsule), visible)
 
 
 def configuration(capsule: Capsule) -> Mapping[str, object]:
@@ -32,8 +31,8 @@ def configuration(capsule: Capsule) -> Mapping[str, object]:
 class _Captured:
     """Files of a capsule by their paths."""
 
-    def __init__(self, layout: Layout, capsule: Capsule) -> None:
-        self._layout = layout
+    def __init__(self, blobs: Blobs, capsule: Capsule) -> None:
+        self._blobs = blobs
         self._files = {file.path: file for file in capsule.files}
         self._trees = capsule.trees
 
@@ -48,8 +47,7 @@ class _Captured:
                 found="only its digest",
                 next_step="fetch the file from where it is kept",
             )
-        with content.open_stored(self._layout, file.stored) as stream:
-            return stream.read()
+        return b"".join(self._blobs.read(part.digest, largest=part.size) for part in file.stored.blobs)
 
     def describe(self, path: str) -> ResultFile:
         if path in self._files:

@@ -36,26 +36,27 @@ def diff(  # noqa: PLR0917 - click passes each by name
         capsules.looked_at(after, os.environ, chosen_store) as other,
     ):
         found = difference.difference(one.capsule, other.capsule)
-        lines = (
-            list(difference.patch((one.blobs, one.capsule), (other.blobs, other.capsule))) if patch else []
-        )
+        both = ((one.blobs, one.capsule), (other.blobs, other.capsule))
+        numbers = difference.values(*both) if found.results else ()
+        lines = list(difference.patch(*both)) if patch else []
     if as_json:
         value = dataclasses.asdict(found) | {"equal": not found}
+        value["values"] = [dataclasses.asdict(change) for change in numbers]
         click.echo(json.dumps(value | ({"patch": lines} if patch else {}), indent=2))
     else:
-        for text in (*_told(found), *lines):
+        for text in (*_told(found, numbers), *lines):
             click.echo(line(text, keeping="\t"))
         if not found:
             click.echo("nothing differs")
     return ExitCode.FAILED if found and by_exit_code else ExitCode.OK
 
 
-def _told(found: Difference) -> Iterator[str]:
+def _told(found: Difference, numbers: tuple[Change, ...]) -> Iterator[str]:
     for part in _PARTS:
         changes: tuple[Change, ...] = getattr(found, part)
         if changes:
             yield f"{part}:"
-        for change in changes:
+        for change in (*(numbers if part == "results" else ()), *changes):
             yield f"    {change.name}: {_shown(change.before)} → {_shown(change.after)}"
     if found.jobs:
         yield "jobs:"

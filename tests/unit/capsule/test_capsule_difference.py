@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests import capsules
 
-from relance.capsule.difference import Change, Difference, JobChange, difference, patch
+from relance.capsule.difference import Change, Difference, JobChange, difference, patch, values
 from relance.capsule.inspection import allowed, inspect
 from relance.capsule.model import Capsule, CapsuleLink, Parent, Role
 from relance.capsule.ordering import ordered
@@ -116,6 +116,38 @@ def test_jobs_are_told_by_rule_and_wildcards_with_what_changed(capsule: Capsule)
     fewer = replace(capsule, jobs=capsule.jobs[:2])
     assert difference(capsule, fewer).jobs == (JobChange("sum", ("removed",)),)
     assert difference(fewer, capsule).jobs == (JobChange("sum", ("added",)),)
+
+
+def test_what_nobody_knows_of_a_job_is_no_change(layout: Layout, capsule: Capsule) -> None:
+    record = capsule.jobs[0].record
+    less = with_record(
+        capsule,
+        0,
+        command=UNKNOWN,
+        parameters=UNKNOWN,
+        code=replace(record.code, digest=UNKNOWN, files=UNKNOWN),
+        image=replace(record.image, config=UNKNOWN),
+    )
+    assert not difference(capsule, less)
+    other = replace(less, images=(capsules.toy_image(layout, b"other"),))
+    assert difference(capsule, other).jobs == (JobChange("count sample=a", ("image",)),)
+
+
+def test_a_job_whose_script_changed_is_named(layout: Layout, capsule: Capsule) -> None:
+    code = replace(capsule.jobs[2].record.code, files=("scripts/count.sh",))
+    before = with_record(capsule, 2, code=code)
+    after = with_file(layout, before, "scripts/count.sh", b"other", Role.SOURCE)
+    assert difference(before, after).jobs == (JobChange("sum", ("code",)),)
+
+
+def test_results_are_told_with_their_values(layout: Layout, capsule: Capsule) -> None:
+    more = with_file(layout, capsule, "results/total.json", b'{"total": 6}\n', Role.PRODUCT)
+    assert values((layout, capsule), (layout, more)) == (Change("total", "5.000", "6.000"),)
+    near = with_file(layout, capsule, "results/total.json", b'{"total": 5.0000001}\n', Role.PRODUCT)
+    assert values((layout, capsule), (layout, near)) == (Change("total", "5.0", "5.0000001"),)
+    assert values((layout, capsule), (layout, capsule)) == ()
+    fewer = replace(capsule, files=capsule.files[:2])
+    assert values((layout, capsule), (layout, fewer)) == ()
 
 
 def test_jobs_of_one_name_are_told_apart(capsule: Capsule) -> None:
