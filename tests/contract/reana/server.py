@@ -58,11 +58,16 @@ class Fault:
     path: str
     """A regular expression."""
     do: str
-    """drop, drop after, slow, status, redirect, answer, cut."""
+    """drop, drop after, slow, status, redirect, answer, cut; of an upload: hang up, stall."""
     status: int = 503
     headers: dict[str, str] = field(default_factory=dict)
     value: object = None
+    """For `hang up` and `stall` of an upload: after how many bytes."""
     times: int = 1
+    file: str = ""
+    """The only file whose upload is meant."""
+    seconds: float = 0.0
+    """How long it stalls, unless the server ends before."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,7 @@ class Standin:
         self.uploading = 0
         self.most_uploading = 0
         self.pause_uploads = 0.0
+        self.closing = threading.Event()
 
     @property
     def bundles(self) -> bool:
@@ -137,11 +143,12 @@ class Standin:
         with self.lock:
             self.faults.append([fault, fault.times])
 
-    def take_fault(self, method: str, path: str) -> Fault | None:
+    def take_fault(self, method: str, path: str, file: str) -> Fault | None:
         with self.lock:
             for entry in self.faults:
                 fault, left = entry
-                if left and fault.method == method and re.search(fault.path, path):
+                meant = fault.method == method and re.search(fault.path, path) and fault.file in {"", file}
+                if left and meant:
                     entry[1] -= 1
                     return fault
         return None
@@ -166,6 +173,7 @@ class Standin:
         return again
 
     def close(self) -> None:
+        self.closing.set()
         for run in self.runs.values():
             self.kill(run)
         for thread in self.threads:
@@ -284,8 +292,9 @@ class Handler(BaseHTTPRequestHandler):
             self.state.asked.append(Asked(self.command, parts.path, dict(self.query), headers, length))
         if len(pairs) > len(self.query):
             self.state.violations.append(f"a repeated query parameter: {parts.path}")
-        fault = self.state.take_fault(self.command, parts.path)
+        fault = self.state.take_fault(self.command, parts.path, self.query.get("file_name", ""))
         self.after = fault.do if fault else ""
+        self.fault = fault
         try:
             if fault is not None and fault.do in {"drop", "status", "redirect", "answer", "slow"}:
                 self.faulty(fault)
@@ -543,15 +552,27 @@ class Handler(BaseHTTPRequestHandler):
             self.state.most_uploading = max(self.state.most_uploading, self.state.uploading)
         try:
             time.sleep(self.state.pause_uploads)
+            # Under its name from the first byte on, as on a real server.
             with target.open("wb") as stream:
                 while self.left and (data := self.take(1 << 18)):
                     stream.write(data)
+                    self.hindered(length - self.left)
         finally:
             with self.state.lock:
                 self.state.uploading -= 1
         if self.left:
             raise ConnectionResetError  # what came stays, as on a real server
         self.answer(200, {"message": f"{path} has been successfully uploaded."})
+
+    def hindered(self, received: int) -> None:
+        """Hang up on an upload, or read no more of it for a while, once so much has come."""
+        if self.after not in {"hang up", "stall"} or received < int(str(self.fault.value)):
+            return
+        if self.after == "hang up":
+            self.abort()
+            raise ConnectionResetError
+        self.after = ""
+        self.state.closing.wait(self.fault.seconds)
 
     def files(self, name: str) -> None:
         self.known("file_name", "page", "size", "search")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from relance import digest
 from relance.engines.reana import declared, fetching, following, submitting
 from relance.engines.reana import session as sessions
 from relance.engines.reana.client import Client
@@ -195,6 +196,34 @@ def test_an_upload_survives_dropped_connections_and_busy_servers(  # noqa: PLR09
     assert (server.only().workspace / "data/one.txt").read_text() == "one\n"
     assert len(pauses) == 2
     assert how != "status" or pauses == [7.0, 7.0]
+
+
+def test_a_connection_that_is_cut_within_a_file_sends_it_again_and_no_other(
+    server: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path, pauses: list[float]
+) -> None:
+    client = connect(server)
+    workflow = begun(client, folder)
+    files = several(folder, 3)
+    (folder / files[1]).write_bytes(bytes(range(256)) * 64_000)
+    server.fault(Fault("POST", "/workspace$", "hang up", file=files[1], value=8 << 20, times=2))
+    done = upload(client, workflow.id, folder.__truediv__, files, Journal(tmp_path / "journal"), threads=1)
+    assert [one.digest for one in done] == [digest.of_file(folder / path) for path in files]
+    asked = [call.query["file_name"] for call in server.calls("POST", "/workspace$")]
+    assert asked == [files[0], *[files[1]] * 3, files[2]]
+    assert len(pauses) == 2
+    for path in files:
+        assert (server.only().workspace / path).read_bytes() == (folder / path).read_bytes()
+
+
+def test_a_server_that_reads_no_more_for_a_while_gets_the_file_once(
+    newest: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path
+) -> None:
+    client = connect(newest, timeout=(0.5, 60))
+    workflow = begun(client, folder)
+    (folder / "data/large").write_bytes(bytes(24 << 20))  # more than the network holds
+    newest.fault(Fault("POST", "/workspace$", "stall", value=1 << 20, seconds=1.5))
+    upload(client, workflow.id, folder.__truediv__, ["data/large"], Journal(tmp_path / "journal"))
+    assert len(newest.calls("POST", "/workspace$")) == 1
 
 
 def test_a_file_that_the_server_lists_with_another_size_is_no_success(

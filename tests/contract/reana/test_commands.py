@@ -23,43 +23,47 @@ from .conftest import Said
 from .server import Fault, Standin
 
 
-def test_a_client_that_was_killed_goes_on_with_its_run(
+def test_a_client_that_was_killed_within_a_file_goes_on_with_its_run(
     newest: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
 ) -> None:
     folder = Path(serial())
-    names = [f"data/{number}.bin" for number in range(6)]
+    names = [f"data/{number}.bin" for number in range(5)]
     for name in names:
         (folder / name).write_bytes(name.encode() * 1000)
+    large, some = "data/2.bin", 4 << 20
+    (folder / large).write_bytes(bytes(range(256)) * (6 * some // 256))
     content = yaml.safe_load((folder / "reana.yaml").read_text())
     content["inputs"]["files"] += names
     (folder / "reana.yaml").write_text(yaml.safe_dump(content))
-    newest.pause_uploads = 0.3
-    command = [
-        sys.executable,
-        "-m",
-        "relance",
-        "reana",
-        "submit",
-        str(folder),
-        "--skip-images",
-        "--threads=1",
-    ]
-    killed = subprocess.Popen(command, env=dict(os.environ), stderr=subprocess.DEVNULL)
+    newest.fault(Fault("POST", "/workspace$", "stall", file=large, value=some, seconds=60))
+    options = ("submit", str(folder), "--skip-images", "--threads=1")
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "relance", "reana", *options],
+        env=dict(os.environ),
+        stderr=subprocess.DEVNULL,
+    )
     deadline = time.monotonic() + 60
-    while len(newest.calls("POST", "/workspace$")) < 3 and time.monotonic() < deadline:
+    while not sent_of(newest, large) >= some and time.monotonic() < deadline:
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    newest.pause_uploads = 0.0
+    assert some <= sent_of(newest, large) < 6 * some
     before = len(newest.calls("POST", "/workspace$"))
-    done = say("submit", str(folder), "--skip-images", "--wait", "--interval=0.1", "--json")
+    done = say(*options, "--wait", "--interval=0.1", "--json")
     assert done.code == 0, done.err
     assert done.json["picked_up"]
     assert done.json["id"] == newest.only().id
-    assert len(newest.calls("POST", "/workspace$")) - before == done.json["sent"] < 7
+    again = [call.query["file_name"] for call in newest.calls("POST", "/workspace$")[before:]]
+    assert again == [large, "data/3.bin", "data/4.bin", "data/one.txt"]
     assert newest.only().starts == 1
     for name in names:
         assert (newest.only().workspace / name).read_bytes() == (folder / name).read_bytes()
+
+
+def sent_of(server: Standin, name: str) -> int:
+    """Return the bytes that a server shows of a file, under its name, whole or not."""
+    found = [run.workspace / name for run in list(server.runs.values())]
+    return sum(path.stat().st_size for path in found if path.exists())
 
 
 def test_a_start_whose_answer_is_lost_is_no_second_start(

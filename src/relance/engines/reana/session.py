@@ -261,15 +261,20 @@ class Session:
 
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> requests.Response:
         bearer = f"Bearer {self._access.token}" if self._login is Login.BEARER else ""
+        content = body()
+        connecting, waiting = self._access.timeout
+        if content and self._reached:
+            # urllib3 gives a stalled server no longer than that to read on, and a file would begin anew.
+            connecting = waiting
         return self._session.request(
             method,
             url,
             headers={"Accept-Encoding": "identity", "User-Agent": "relance", **headers},
-            data=body(),
+            data=content,
             auth=LoginHeader(bearer),
             stream=True,
             allow_redirects=False,
-            timeout=self._access.timeout,
+            timeout=(connecting, waiting),
             verify=True if self._access.authorities is None else str(self._access.authorities),
             # No proxy stands between this machine and itself.
             proxies={"http": "", "https": ""} if is_loopback(urlsplit(url).netloc) else None,
