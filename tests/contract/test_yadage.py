@@ -195,6 +195,12 @@ BROKEN = {
         "'{workdir}/out.txt'}, cases: [{if: '.text == \"no\"', step: {$ref: 's.yml'}}]}}",
         "none of its cases holds, so it would never run: '.text == \"no\"'",
     ),
+    "empty": (
+        "{name: b, scheduler: {scheduler_type: multistep-stage, parameters: {text: [], "
+        "outputfile: '{workdir}/out.txt'}, scatter: {method: zip, parameters: [text]}, "
+        "step: {$ref: 's.yml'}}}",
+        "there is nothing in 'text' to scatter, so it would never run",
+    ),
 }
 STEP = """process: {process_type: string-interpolated-cmd, cmd: '%s'}
 environment: {environment_type: localproc-env}

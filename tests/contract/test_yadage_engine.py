@@ -90,6 +90,41 @@ def test_a_job_that_fails_is_told_with_what_it_failed_with(capsys: pytest.Captur
     assert [job["status"] for job in json.loads(out)] == ["failed", "not run"]
 
 
+def test_a_stage_with_nothing_to_scatter_is_a_failure_and_yadages_success_is_not_believed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scattered = (
+        first()
+        .replace("singlestep", "multistep")
+        .replace("    step:\n", "    scatter: {method: zip, parameters: [text]}\n    step:\n")
+    )
+    write(scattered)
+    assert run("-p", "word=[]") == 1
+    error = capsys.readouterr().err
+    assert "stage 'first' made no job" in error
+    assert "yadage itself ended with success" in error
+
+
+def test_an_example_of_a_recast_yml_runs_with_its_files(capsys: pytest.CaptureFixture[str]) -> None:
+    write(first())
+    for name in ("default", "other"):
+        Path(name).mkdir()
+        Path(name, "word.txt").write_text(f"{name}\n")
+    Path("recast.yml").write_text(
+        "name: a/b\nspec: {workflow: w.yml, toplevel: .}\nexample_inputs:\n"
+        + "".join(
+            f"  {name}: {{initdata: {{word: word.txt}}, dataopts: {{initdir: {name}}}}}\n"
+            for name in ("default", "other")
+        )
+    )
+    asked = ["run", "--engine", "yadage", "recast.yml"]
+    assert run_command_line([*asked, "one", "--example", "other"]) == 0
+    assert Path("one/first/out.txt").read_text() == "other\n"
+    assert run_command_line([*asked, "two", "--example", "nobody"]) == 2
+    assert "'a/b' has no example 'nobody'" in capsys.readouterr().err
+    assert not Path("two").exists()
+
+
 def test_what_is_wrong_before_the_run_leaves_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

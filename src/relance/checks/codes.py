@@ -60,6 +60,7 @@ CODES = _codes(
     ("RL110", _E, "what is scattered is no list", None),
     ("RL111", _N, "a stage has cases, and none that holds always", None),
     ("RL112", _W, "a command asks for a parameter that reana.yaml doesn't have", None),
+    ("RL113", _E, "an empty list is scattered: yadage leaves the stage out", None),
     ("RL201", _W, "an image has a tag that moves (`latest`, `master`), or none", None),
     ("RL202", _N, "an image has a tag and no digest", None),
     ("RL203", _W, "a rule names no image: REANA takes one of its own without a word", _REANA),

@@ -181,6 +181,15 @@ def _scattered(scope: Scope, stage: Stage, files: Files) -> Iterator[Finding]:
             )
             continue
         lengths[parameter.name] = len(planning.grouped(value, schedule))
+        if not value:
+            yield Finding(
+                "RL113",
+                scope.place(stage, files, parameter.name),
+                f"{scope.subject(stage)} scatters {parameter.name!r}",
+                expected="a list with something in it",
+                found="an empty one, so it makes no job",
+                next_step="fill it; once converted, 'may_be_empty' of config.yaml can name the stage",
+            )
     if not schedule.cartesian and len(set(lengths.values())) > 1:
         told = ", ".join(f"'{name}' has {length}" for name, length in lengths.items())
         yield Finding(

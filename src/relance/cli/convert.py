@@ -25,7 +25,7 @@ from relance.languages.model import Json
 @workflow_options.TOPLEVEL
 @workflow_options.PARAMETERS
 @workflow_options.INITDIR
-@click.option("--example", metavar="NAME", help="Of a recast.yml: the example to take (default: the first).")
+@workflow_options.EXAMPLE
 @click.option(
     "--engine",
     type=click.Choice(["snakemake", "cwltool"]),

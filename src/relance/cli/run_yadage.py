@@ -12,13 +12,17 @@ import click
 
 from relance.cli import signals, workflow_options
 from relance.cli.reuse import digests
+from relance.conversion import writing
+from relance.conversion import yadage as converting
+from relance.conversion.model import Unpacked
+from relance.conversion.yadage import Source
 from relance.engines import folders
 from relance.engines.yadage import containers, installation, running
 from relance.engines.yadage.containers import Containers
 from relance.engines.yadage.running import Outcome, Request
-from relance.errors import AnalysisError, ExitCode, RelanceError
-from relance.languages import parameters, yadage
-from relance.languages.model import Container, Workflow
+from relance.errors import AnalysisError, ExitCode, InputError, RelanceError
+from relance.languages import parameters, recast_atlas, yadage, yamlfile
+from relance.languages.model import Container, Json, Workflow
 from relance.languages.snakefile import check_free
 from relance.model import Runtime, RuntimeKind
 from relance.recording import files
@@ -32,6 +36,7 @@ from relance.recording import yadage as recording
 @workflow_options.TOPLEVEL
 @workflow_options.PARAMETERS
 @workflow_options.INITDIR
+@workflow_options.EXAMPLE
 @click.option(
     "--runtime",
     type=click.Choice([RuntimeKind.DOCKER.value, RuntimeKind.PODMAN.value, RuntimeKind.APPTAINER.value]),
@@ -47,29 +52,34 @@ def run_yadage(  # noqa: PLR0917 - click passes each by name
     toplevel: Path | None,
     assignments: tuple[str, ...],
     initdir: Path | None,
+    example: str | None,
     runtime: str | None,
     cores: int | None,
     as_json: bool,
     quiet: bool,
 ) -> ExitCode:
-    """Run a workflow of yadage in yadage itself, in the new folder DIR, and record it.
+    """Run a workflow of yadage, or of a recast.yml, in yadage itself, in the new folder DIR, and record it.
 
     yadage must be in an environment of its own, which RELANCE_YADAGE names. A stage that made no job, or a
     job that failed, is exit status 1, whatever yadage says of it.
     """
     python, version = installation.found(os.environ)
-    base = toplevel or specification.parent
-    file = os.path.relpath(specification, base)
-    workflow = yadage.read(base, file).workflow
-    values = parameters.gathered(given, assignments)
+    source, archive = _chosen(
+        specification, toplevel, parameters.gathered(given, assignments), initdir, example
+    )
+    workflow = yadage.read(source.toplevel, source.file).workflow
     check_free(folder)
     folder.mkdir(parents=True, exist_ok=True)
     place = folder.resolve()
     held = _containers(workflow, RuntimeKind(runtime) if runtime else None, place)
-    if initdir is not None:
-        shutil.copytree(initdir, place / "init")
+    if source.files is not None:
+        shutil.copytree(source.files, place / "init")
+    if archive is not None:
+        writing.unpack(archive, place)
     usable = cores or len(os.sched_getaffinity(0))
-    request = Request(base.resolve(), file, values, place, place / "init", usable)
+    request = Request(
+        source.toplevel.resolve(), source.file, source.parameters, place, place / "init", usable
+    )
     record = folders.new(place / ".snakemake" / "relance", str(folder))
     with (
         folders.held(record.path),
@@ -93,6 +103,40 @@ def run_yadage(  # noqa: PLR0917 - click passes each by name
     if not quiet and not as_json:
         click.echo(f"{len(outcome.jobs)} jobs of {len(workflow.stages)} stages are done, in {folder}")
     return ExitCode.OK
+
+
+def _chosen(
+    specification: Path,
+    toplevel: Path | None,
+    given: dict[str, Json],
+    initdir: Path | None,
+    example: str | None,
+) -> tuple[Source, Unpacked | None]:
+    """Return the workflow with what it is given, and an archive that has files for it."""
+    if recast_atlas.is_entry(yamlfile.read(specification, specification).value):
+        entry = recast_atlas.read(specification, toplevel)
+        chosen = example or next(iter(entry.examples), None)
+        one = converting.example(
+            entry, specification.parent, given, chosen=chosen, files=initdir, toplevel=toplevel
+        )
+        if one.elsewhere:
+            raise InputError(
+                f"the files of the example '{chosen}' aren't on this machine",
+                expected="a folder or a ZIP archive beside the recast.yml",
+                found=one.elsewhere,
+                next_step="fetch and unpack them, and name the folder with --initdir",
+            )
+        return one.source, one.archive
+    if example is not None:
+        raise InputError(
+            "--example",
+            expected="none",
+            found="it together with a workflow, which has no examples",
+            next_step="leave --example out, or name the recast.yml",
+        )
+    base = toplevel or specification.parent
+    file = os.path.relpath(specification, base)
+    return Source(base, file, given, specification.stem, initdir), None
 
 
 def _containers(workflow: Workflow, wanted: RuntimeKind | None, folder: Path) -> Containers:
@@ -141,6 +185,14 @@ def _refuse_what_is_not_done(outcome: Outcome, request: Request, console: Path) 
             found=f"'{first.stage}' still waiting for {', '.join(first.dependencies) or 'nothing'}; "
             "yadage itself ended with success",
             next_step="correct the dependency; 'relance check' finds such",
+        )
+    if outcome.empty and not outcome.error:
+        names = ", ".join(f"'{name}'" for name in outcome.empty)
+        raise AnalysisError(
+            f"stage {names} made no job",
+            expected="something to scatter",
+            found="empty lists; yadage itself ended with success",
+            next_step="correct what it scatters; compiled, 'may_be_empty' allows it",
         )
     names = ", ".join(f"'{one.stage}'" for one in outcome.waiting)
     raise AnalysisError(

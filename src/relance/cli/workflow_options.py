@@ -19,3 +19,6 @@ INITDIR = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of input files, copied to DIR/init.",
 )
+EXAMPLE = click.option(
+    "--example", metavar="NAME", help="Of a recast.yml: the example to take (default: the first)."
+)

@@ -37,7 +37,7 @@ def write(analysis: Converted, folder: Path) -> Path:
         for one in analysis.copies:
             _copy(one, made)
         for archive in analysis.archives:
-            _unpack(archive, made)
+            unpack(archive, made)
         own = [path for path in sorted(made.glob("specs/*.yaml")) if reading.is_specification(path)]
         if own:
             specification = f"specs/{own[0].name}"
@@ -73,7 +73,12 @@ def _copy(one: Copied, made: Path) -> None:
         ) from error
 
 
-def _unpack(one: Unpacked, made: Path) -> None:
+def unpack(one: Unpacked, made: Path) -> None:
+    """Unpack an archive into the folder of an analysis.
+
+    Raises:
+        InputError: it isn't what it should be.
+    """
     try:
         with zipfile.ZipFile(one.source) as archive:
             entries = archive.infolist()

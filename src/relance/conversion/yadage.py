@@ -34,6 +34,17 @@ class Source:
     """Folder of given files."""
 
 
+@dataclass(frozen=True)
+class Exemplified:
+    """The workflow of a recast.yml with what an example of it gives it."""
+
+    source: Source
+    archive: Unpacked | None = None
+    """Has the given files."""
+    elsewhere: str | None = None
+    """Address of an archive with them, which isn't fetched."""
+
+
 def converted(source: Source) -> Converted:
     """Return the analysis that a workflow becomes.
 
@@ -87,22 +98,11 @@ def recast(
         InputError: something of it can't be read, or there is no such example.
     """
     name = chosen or next(iter(entry.examples), None)
-    example = recast_atlas.example(entry, name) if name else Example({})
-    place = files
-    if place is None and example.inputs and not example.archive:  # beside an archive it only names where to
-        place = inside(folder, example.inputs)
-    own = Source(
-        toplevel or entry.toplevel, entry.workflow, {**example.parameters, **given}, slug(entry.name), place
-    )
-    made = converted(own)
-    archives: tuple[Unpacked, ...] = ()
+    own = example(entry, folder, given, chosen=name, files=files, toplevel=toplevel)
+    made = converted(own.source)
     notes = [*made.notes, *entry.ignored]
-    if example.archive and files is None:
-        archive = _local(folder, example.archive)
-        if archive is None:
-            notes.append(f"the example's files are at {example.archive}; put them in DIR/{INIT}")
-        else:
-            archives = (Unpacked(archive, INIT, example.match),)
+    if own.elsewhere:
+        notes.append(f"the example's files are at {own.elsewhere}; put them in DIR/{INIT}")
     values = made.known.values
     others = {other: one for other, one in entry.examples.items() if other != name}
     cases = {f"cases/{slug(other)}.yaml": _case(one, values) for other, one in others.items()}
@@ -118,11 +118,40 @@ def recast(
     return replace(
         made,
         known=known,
-        archives=archives,
+        archives=() if own.archive is None else (own.archive,),
         notes=tuple(notes),
         cases=cases,
         copies=(*made.copies, *_case_files(others, values, folder)),
     )
+
+
+def example(
+    entry: Entry,
+    folder: Path,
+    given: Mapping[str, Json],
+    *,
+    chosen: str | None,
+    files: Path | None = None,
+    toplevel: Path | None = None,
+) -> Exemplified:
+    """Return the workflow of a recast.yml with what an example gives it; arguments as of `recast`.
+
+    Raises:
+        InputError: there is no such example, or its files aren't where it says.
+    """
+    one = recast_atlas.example(entry, chosen) if chosen else Example({})
+    place = files
+    if place is None and one.inputs and not one.archive:  # beside an archive it only names where to
+        place = inside(folder, one.inputs)
+    source = Source(
+        toplevel or entry.toplevel, entry.workflow, {**one.parameters, **given}, slug(entry.name), place
+    )
+    if not one.archive or files is not None:
+        return Exemplified(source)
+    archive = _local(folder, one.archive)
+    if archive is None:
+        return Exemplified(source, elsewhere=one.archive)
+    return Exemplified(source, Unpacked(archive, INIT, one.match))
 
 
 def is_below(path: str) -> bool:

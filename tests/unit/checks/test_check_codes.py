@@ -238,6 +238,7 @@ CASES = [
     Case("RL110", "workflow.yml:5:18", yadage(ZIPPED), "text: [1, 2]", "text: both"),
     Case("RL111", "workflow.yml:6:5", yadage(CASES_STAGE), "if: 'true'", "if: '.x'"),
     Case("RL112", "reana.yaml:16", serial(), "${events}", "${events} ${event}"),
+    Case("RL113", "workflow.yml:5:18", yadage(ZIPPED), "text: [1, 2], also: [3, 4]", "text: [], also: []"),
     Case("RL201", "reana.yaml:14", serial(), "some/image:1@sha256:0", "some/image:latest"),
     Case("RL201", "s.yml:11:56", yadage(CONTAINED), "imagetag: '1'", "imagetag: latest"),
     Case("RL201", "w.cwl:13:35", cwl(), "some/image@sha256:0", "some/image"),

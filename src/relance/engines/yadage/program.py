@@ -3,7 +3,7 @@
     python program.py REQUEST.json ANSWER.json
 
 The request has `toplevel`, `workflow`, `parameters`, `folder`, `init` and `cores`, the answer `jobs`,
-`waiting` and `error`. What yadage prints goes where this process's output goes.
+`waiting`, `empty` and `error`. What yadage prints goes where this process's output goes.
 """
 
 import importlib
@@ -35,12 +35,17 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     except Exception as problem:  # noqa: BLE001 - whatever yadage raises is told
         error = f"{type(problem).__name__}: {str(problem) or last_line(problem)}"
     if controller is None:
-        return {"jobs": [], "waiting": [], "error": error or "no workflow"}
+        return {"jobs": [], "waiting": [], "empty": [], "error": error or "no workflow"}
     flow = controller.adageobj
     nodes = [flow.dag.getNode(name) for name in flow.dag.nodes()]
     return {
         "jobs": [job(node, backend) for node in nodes if node.task.metadata["wflow_stage"] != "init"],
         "waiting": [waiting(rule) for rule in flow.rules],
+        "empty": [
+            {"stage": rule.rule.name, "offset": rule.offset}
+            for rule in flow.applied_rules
+            if empty(flow, rule)
+        ],
         "error": error,
     }
 
@@ -88,6 +93,13 @@ def image(environment: dict[str, Any]) -> str | None:
     if environment["environment_type"] != "docker-encapsulated":
         return None
     return f"{environment['image']}:{environment['imagetag']}"
+
+
+def empty(flow: Any, rule: Any) -> bool:
+    """Return whether a stage was scheduled and made no job."""
+    pointers = importlib.import_module("jsonpointer")
+    around = pointers.resolve_pointer(flow.stepsbystage, rule.offset, {})
+    return not around.get(rule.rule.name)
 
 
 def waiting(rule: Any) -> dict[str, Any]:

@@ -74,6 +74,8 @@ class Outcome:
 
     jobs: tuple[Job, ...]
     waiting: tuple[Waiting, ...]
+    empty: tuple[str, ...]
+    """Stages that had nothing to scatter."""
     error: str
     """What yadage ended with; empty if it was content, which doesn't mean that all is done."""
     stopped_by: Signals | None
@@ -82,7 +84,7 @@ class Outcome:
     def done(self) -> bool:
         """Whether every stage made its jobs and all of them ended well."""
         well = all(job.status == "ok" for job in self.jobs)
-        return well and not self.waiting and not self.error and self.stopped_by is None
+        return well and not self.waiting and not self.empty and not self.error and self.stopped_by is None
 
 
 def run(
@@ -129,7 +131,7 @@ def run(
         if answer.is_file():
             return _outcome(request, json.loads(answer.read_text(encoding="utf-8")), ending.stopped_by)
     if ending.stopped_by is not None:
-        return Outcome((), (), "", ending.stopped_by)
+        return Outcome((), (), (), "", ending.stopped_by)
     raise AnalysisError(
         "yadage broke off",
         expected="what became of each stage",
@@ -165,11 +167,12 @@ def _told(request: Request) -> dict[str, Any]:
 
 def _outcome(request: Request, told: Mapping[str, Any], stopped_by: Signals | None) -> Outcome:
     jobs = tuple(_job(request, one) for one in told["jobs"])
-    waiting = tuple(
-        Waiting("/".join(filter(None, (one["offset"].strip("/"), one["stage"]))), tuple(map(str, one["for"])))
-        for one in told["waiting"]
-    )
-    return Outcome(jobs, waiting, told["error"] or "", stopped_by)
+    waiting = tuple(Waiting(_named(one), tuple(map(str, one["for"]))) for one in told["waiting"])
+    return Outcome(jobs, waiting, tuple(map(_named, told["empty"])), told["error"] or "", stopped_by)
+
+
+def _named(told: Mapping[str, Any]) -> str:
+    return "/".join(filter(None, (told["offset"].strip("/"), told["stage"])))
 
 
 def _job(request: Request, told: Mapping[str, Any]) -> Job:

@@ -108,6 +108,8 @@ class Planner:
     """Folder of the files that the workflow is given, relative to its own."""
     discover: bool = True
     relative: bool = True
+    may_be_empty: frozenset[str] = frozenset()
+    """Stages that may make no job, by the names that lead to them, with `/` between."""
     answers: dict[tuple[str, str], Answers] = field(default_factory=dict)
     """By scope's folder and stage: what was found when its jobs had run."""
     _entries: dict[tuple[str, str], tuple[Entry, ...]] = field(default_factory=dict)
@@ -366,7 +368,9 @@ class Planner:
             if entry := self._entry(scope, stage, own, parameters, tuple(used)):
                 found = True
                 yield entry
-        if sets and not found:
+        if not sets:
+            self._check_empty(scope, stage)
+        elif not found:
             conditions = ", ".join(repr(case.condition) for case in stage.cases)
             raise PlanError(f"none of its cases holds, so it would never run: {conditions}")
 
@@ -400,6 +404,19 @@ class Planner:
                 raise PlanError(
                     f"it waits for {query!r}, which matches no job, so it would never run; stages are {known}"
                 )
+
+    def _check_empty(self, scope: Scope, stage: Stage) -> None:
+        """Refuse a stage without jobs: what it was to make would be missing, and nobody would know."""
+        path = "/".join([*(name for name, _ in scope.path), stage.name])
+        if path not in self.may_be_empty:
+            what = "its stepscript gives an empty list"
+            if isinstance(stage.schedule, Scatter):
+                names = " and ".join(f"'{name}'" for name in stage.schedule.parameters)
+                what = f"there is nothing in {names} to scatter"
+            raise PlanError(
+                f"{what}, so it would never run; if that is right, name '{path}' in 'may_be_empty' of the "
+                "configuration"
+            )
 
     def _scripted(self, scope: Scope, schedule: Scripted, stage: Stage) -> list[Json]:
         bindings = _replaced(schedule.bindings, "$wflowref", partial(self._bound, scope, stage))

@@ -29,8 +29,16 @@ def planner(folder: Path, config: Mapping[str, Json]) -> Planner:
     parameters = config.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise PlanError(f"'parameters' of the configuration is {parameters!r}, not a mapping")
-    workflow = decode(json.loads((folder / "workflow.json").read_text("utf-8")))
-    return Planner(workflow, parameters, Places(folder), inputs=str(config.get("inputs", "init")))
+    empty = config.get("may_be_empty") or []
+    if not isinstance(empty, list):
+        raise PlanError(f"'may_be_empty' of the configuration is {empty!r}, not a list of stages")
+    return Planner(
+        decode(json.loads((folder / "workflow.json").read_text("utf-8"))),
+        parameters,
+        Places(folder),
+        inputs=str(config.get("inputs", "init")),
+        may_be_empty=frozenset(map(str, empty)),
+    )
 
 
 class Rules:
