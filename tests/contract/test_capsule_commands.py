@@ -13,6 +13,7 @@ from tests import capsules
 
 from relance.capsule import reading, writing
 from relance.capsule.model import Capsule, Parent, Role
+from relance.model import UNKNOWN
 from relance.specification import reading as specifications
 from relance.specification.model import Visibility
 from relance.store.store import Store
@@ -116,6 +117,27 @@ def test_a_public_export_refuses_what_is_blinded_and_names_it(
         assert refused.returncode == 2
         assert "results/total.json" in refused.stderr
         assert not (tmp_path / target).exists()
+
+
+def test_a_crate_with_other_files_than_it_declares_is_damaged(
+    relance: Command, capsule: Capsule, tmp_path: Path
+) -> None:
+    good(relance("export", "counting", "crate"))
+    assert "is whole" in good(relance("verify", "crate"))
+    (tmp_path / "crate" / "more.txt").write_text("more")
+    (tmp_path / "crate" / "results" / "total.json").write_text("{}")
+    (tmp_path / "crate" / "config.yaml").unlink()
+    done = relance("verify", "crate")
+    assert done.returncode == 2
+    named = [text.partition(":")[0] for text in done.stderr.splitlines()]
+    assert named == ["config.yaml", "more.txt", "results/total.json"]
+
+
+def test_what_nobody_knows_of_a_run_is_left_out(relance: Command, store: Store, capsule: Capsule) -> None:
+    less = replace(capsule.run, runtime=UNKNOWN, runtime_version=UNKNOWN, snakemake=UNKNOWN, status=UNKNOWN)
+    writing.write(store.layout, replace(capsule, run=less, started=None), name="old")
+    said = good(relance("inspect", "old")).splitlines()
+    assert said[3] == "run at an unknown time: captured by relance 0.1.0"
 
 
 def test_inspect_tells_the_same_as_json(relance: Command, store: Store, capsule: Capsule) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests import capsules
+from tests.killing import Killer
 
 from relance.capsule import reading
 from relance.capsule.model import Capsule, Role
@@ -24,6 +25,7 @@ from relance.store.store import Store
 
 pytestmark = pytest.mark.container
 
+KILLS = 38  # and 8 of pushes (test_registries.py), 4 of recasts (test_recast.py)
 SNAKEFILE = """
 from pathlib import Path
 import yaml
@@ -182,6 +184,15 @@ def test_the_same_run_captured_twice_is_the_same_capsule(
     assert {str(described.digest) for name, described in names.items() if "another-name" in name} == {
         first["digest"]
     }
+
+
+def test_a_name_that_meant_another_run_is_told(analysis: Path, store: Store) -> None:
+    before = captured(analysis, store, "-o", "mine")
+    (analysis / "README.md").write_text("more\n")
+    after = captured(analysis, store, "-o", "mine")
+    assert before["digest"] != after["digest"]
+    assert [before["replaced"], after["replaced"]] == [None, before["digest"]]
+    assert captured(analysis, store, "-o", "mine")["replaced"] is None
 
 
 def test_a_capture_can_be_one_file(analysis: Path, store: Store, tmp_path: Path) -> None:
@@ -345,20 +356,19 @@ def test_a_capture_killed_at_any_moment_loses_nothing_and_goes_on(
     original: Path, store: Store, tmp_path: Path
 ) -> None:
     shared = Store(Path(shutil.copytree(store.folder, tmp_path / "store")))
+    whole = Store(Path(shutil.copytree(store.folder, tmp_path / "whole")))
     folder = Path(shutil.copytree(original, tmp_path / "counting", symlinks=True))
-    for number in range(40):
-        (folder / "data" / f"more{number}.bin").write_bytes(random.Random(number).randbytes(1 << 20))
-    started = time.monotonic()
-    expected = captured(folder, Store(Path(shutil.copytree(store.folder, tmp_path / "whole"))))["digest"]
-    takes = time.monotonic() - started
-    moments = random.Random(1)
-    for _ in range(20):
-        process = subprocess.Popen(**command(folder, shared, "capture"))
-        try:
-            process.wait(moments.uniform(0.3, 1.0) * takes)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-        process.communicate()
-        sound(shared)
-    assert captured(folder, shared)["digest"] == expected
+    killed = 0
+    with Killer(1, folder) as killer:
+        for number in range(KILLS):
+            # Each has something to keep that no killed one has kept.
+            more = random.Random(number).randbytes(1 << 20)
+            (folder / "data" / f"more{number}.bin").write_bytes(more)
+            if number == 0:
+                assert killer.load("capture", "--store", whole.folder) == 0
+                assert killer.run("capture", "--store", whole.folder) == 0
+            killed += killer.kill("capture", "--store", shared.folder)
+            sound(shared)
+    assert killed > KILLS / 3
+    assert captured(folder, shared)["digest"] == captured(folder, whole)["digest"]
     sound(shared)

@@ -10,7 +10,7 @@ from relance.capsule.blobs import Blobs
 from relance.capsule.model import Capsule, CapsuleJob, Parent, Role
 from relance.capsule.replay import job_name, verdicts
 from relance.capsule.results import configuration
-from relance.model import UNKNOWN, Digest
+from relance.model import UNKNOWN, Digest, RunFacts
 from relance.specification.model import Parameter, Visibility
 from relance.store.layout import Descriptor
 
@@ -140,7 +140,7 @@ def inspect(
         format_version=capsule.format_version,
         relance=capsule.run.relance,
         snakemake=capsule.run.snakemake,
-        runtime=f"{capsule.run.runtime} {capsule.run.runtime_version}".strip(),
+        runtime=runtime(capsule.run),
         status=capsule.run.status,
         started=capsule.started,
         ended=capsule.ended,
@@ -186,6 +186,12 @@ def _holding(capsule: Capsule, role: Role) -> Holding:
     held = [file.size for file in files if file.stored is not None]
     known = [file.size for file in files if file.stored is None]
     return Holding(role, len(held), sum(held), len(known), sum(known))
+
+
+def runtime(run: RunFacts) -> str:
+    """Return what jobs of a run ran in, with its version if that is known."""
+    known = (part for part in (run.runtime, run.runtime_version) if part and part != UNKNOWN)
+    return " ".join(known) or UNKNOWN
 
 
 def _images(blobs: Blobs, capsule: Capsule) -> tuple[ImageFacts, ...]:

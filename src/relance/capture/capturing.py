@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from relance.capsule import reading, writing
+from relance import digest
+from relance.capsule import writing
 from relance.capsule.model import Capsule, CapsuleFile, Parent, Role
 from relance.capture import files, images, jobs, openness, recorded, sources
 from relance.capture.files import Candidate
@@ -140,12 +141,20 @@ def capture(store: Store, request: Request, effects: Effects) -> Captured:
             not_closed=(*openness.not_closed(record, planned.specification), *found.not_closed),
             parent=request.parent,
         )
-        identity = planned.specification.identity
-        name = request.name or f"{identity.name}:{identity.version}"
-        before = reading.names(layout).get(writing.full_name(name, capsule))
+        name = request.name or usual_name(planned.specification, request.parent)
+        before = layout.names().get(writing.full_name(name, capsule))
         descriptor = writing.write(layout, capsule, name=name)
     replaced = before.digest if before and before.digest != descriptor.digest else None
     return Captured(descriptor, capsule, name, replaced)
+
+
+def usual_name(specification: Specification, parent: Parent | None) -> str:
+    """Return what a capsule is called if nobody says: a recast must not take the name of its parent."""
+    identity = specification.identity
+    if parent is None:
+        return f"{identity.name}:{identity.version}"
+    told = digest.of_json([parent.digest, dict(parent.parameters), dict(parent.inputs)])
+    return f"{identity.name}-recast-{told.removeprefix('sha256:')[:8]}:{identity.version}"
 
 
 def _put(store: Store, planned: Plan, effects: Effects, searched: Searched) -> Mapping[str, Stored]:

@@ -20,6 +20,8 @@ def unknown(record: RunRecord) -> Iterator[str]:
         yield "parameters and images of jobs: Snakemake could not be asked for its graph"
     if run.runtime == UNKNOWN:
         yield "what the steps ran in"
+    if run.snakemake == UNKNOWN:
+        yield "which version of Snakemake ran them"
     aspects: tuple[tuple[str, Callable[[JobRecord], bool]], ...] = (
         ("the command of", lambda job: job.command == UNKNOWN),
         ("the parameters of", lambda job: job.parameters == UNKNOWN),

@@ -19,6 +19,7 @@ from relance.cli import capsules as found_capsules
 from relance.cli import places
 from relance.cli.display import duration
 from relance.errors import ExitCode, InputError
+from relance.model import UNKNOWN
 from relance.store.store import Store
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
@@ -93,8 +94,9 @@ def _told(seen: Inspection, capsule: Capsule, *, files: bool, jobs: bool) -> Ite
     yield f"{seen.name} {line(seen.version)}: {line(seen.title)}"
     yield seen.digest
     yield f"by {line(', '.join(seen.authors))}"
-    ran = f"run {_date(seen.started)}: {seen.status}, in {line(seen.runtime)}"
-    yield f"{ran}; Snakemake {line(seen.snakemake)}, relance {line(seen.relance)}"
+    ran = [seen.status, f"in {line(seen.runtime)}", f"by Snakemake {line(seen.snakemake)}"]
+    known = [words for words in ran if not words.endswith(UNKNOWN)]
+    yield f"run {_date(seen.started)}: {', '.join((*known, f'captured by relance {line(seen.relance)}'))}"
     yield f"capsule format {seen.format_version}, {size(seen.size)}"
     if seen.parent is not None:
         changed = ", ".join(f"{line(key)}={value}" for key, value in seen.parent.parameters.items())

@@ -20,7 +20,7 @@ from relance.cli.elsewhere import Elsewhere
 from relance.cli.elsewhere import options as elsewhere_options
 from relance.cli.progress import counting
 from relance.errors import ExitCode, InputError
-from relance.model import RuntimeKind
+from relance.model import UNKNOWN, RuntimeKind
 
 if TYPE_CHECKING:
     from relance.capsule.checkout import Fetch
@@ -140,7 +140,7 @@ def _crate_checked(folder: Path, *, as_json: bool, quiet: bool) -> ExitCode:
         click.echo(f"{fault.path}: found {fault.found}, expected {fault.expected}", err=True)
     if not faults and not quiet and not as_json:
         click.echo(f"{folder} is whole: every file is declared and as it was")
-    return ExitCode.FAILED if faults else ExitCode.OK
+    return ExitCode.BAD_INPUT if faults else ExitCode.OK
 
 
 @click.command()
@@ -315,7 +315,8 @@ def _tell(report: Report, kept: Descriptor | None) -> None:
 
 
 def _machine(machine: Machine) -> str:
-    return f"{machine.processor}, {machine.platform}, {machine.runtime} {machine.runtime_version}"
+    known = " ".join(part for part in (machine.runtime, machine.runtime_version) if part != UNKNOWN)
+    return f"{machine.processor}, {machine.platform}, {known or 'nobody knows in what'}"
 
 
 def _result(result: ReportedResult) -> str:
