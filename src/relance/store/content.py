@@ -8,12 +8,9 @@ the next time that it is put (`relance store fsck` finds the rest).
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import io
 import os
-import struct
 import tempfile
 import time
 from collections import deque
@@ -22,38 +19,20 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from relance.errors import InputError
 from relance.model import Digest, Part, Stored
+from relance.store.copying import CHUNK, Told, cloned, copied, filled, hashed
 from relance.store.hashing import Memory, opened, require_unchanged, unreadable, usable_threads
+from relance.store.joined import Joined, offsets
 from relance.store.layout import Layout
 
 PART = 1 << 30
 """Bytes; content that is larger is kept as blobs of this size, since registries refuse very large ones."""
 
-_CHUNK = 1 << 17  # it stays in the processor's cache between reading, hashing and writing
-_LARGE_CHUNK = 1 << 22  # where two threads work on a chunk, waiting for each other should be seldom
 _GROUP = 1 << 22  # bytes of small files that one task keeps
 _MOST_IN_GROUP = 32
-_CLONE_RANGE = 0x4020940D  # FICLONERANGE of linux/fs.h
-_CANNOT_CLONE = {
-    errno.EOPNOTSUPP,
-    errno.ENOTTY,
-    errno.EXDEV,
-    errno.EINVAL,
-    errno.EPERM,
-    errno.ENOSYS,
-    errno.EACCES,
-    errno.EBADF,
-    errno.EISDIR,
-}
-
-Told = Callable[[int], None]
-
-
-class _Updating(Protocol):
-    def update(self, data: bytes | memoryview, /) -> None: ...
 
 
 def put(layout: Layout, path: Path, *, known: Stored | None = None, told: Told = lambda _: None) -> Stored:
@@ -188,16 +167,16 @@ def restore(
     try:
         with os.fdopen(handle, "w+b", buffering=0) as target, _blobs(layout, stored) as streams:
             if all(
-                _cloned(stream, 0, part.size, target, at)
-                for stream, part, at in zip(streams, stored.blobs, _offsets(stored), strict=True)
+                cloned(stream, 0, part.size, target, at)
+                for stream, part, at in zip(streams, stored.blobs, offsets(stored), strict=True)
             ):
-                found = _hash(target, told)
+                found = hashed(target, told)
             else:
                 target.seek(0)
                 target.truncate()
                 state = hashlib.sha256()
                 for stream in streams:
-                    _copy(stream, target, None, [state], told)
+                    copied(stream, target, None, [state], told)
                 found = Digest(f"sha256:{state.hexdigest()}")
             if found != stored.digest:
                 _verify(layout, stored, streams, lambda _: None)
@@ -219,7 +198,7 @@ def open_stored(layout: Layout, stored: Stored) -> Iterator[BinaryIO]:
     """
     with _blobs(layout, stored) as streams:
         _verify(layout, stored, streams, lambda _: None)
-        yield io.BufferedReader(_Joined(streams, stored), _CHUNK)
+        yield io.BufferedReader(Joined(streams, stored), CHUNK)
 
 
 def _size(path: Path) -> int:
@@ -273,7 +252,7 @@ def _kept(layout: Layout, path: Path, told: Told) -> tuple[Stored, os.stat_resul
 def _copied(layout: Layout, source: io.FileIO, path: Path, before: os.stat_result, told: Told) -> Stored:
     if before.st_size <= PART:
         with layout.incoming() as file:
-            found, size = _filled(file.stream, source, 0, before.st_size, None, told)
+            found, size = filled(file.stream, source, 0, before.st_size, None, told)
             require_unchanged(path, source, before)
             if size != before.st_size:
                 raise unreadable(path, "one that changed while it was read")
@@ -284,89 +263,13 @@ def _copied(layout: Layout, source: io.FileIO, path: Path, before: os.stat_resul
     for offset in range(0, before.st_size, PART):
         length = min(PART, before.st_size - offset)
         with layout.incoming() as file:
-            found, size = _filled(file.stream, source, offset, length, whole, told)
+            found, size = filled(file.stream, source, offset, length, whole, told)
             require_unchanged(path, source, before)
             if size != length:
                 raise unreadable(path, "one that changed while it was read")
             file.keep(found, size)
         parts.append(Part(found, size))
     return Stored(Digest(f"sha256:{whole.hexdigest()}"), before.st_size, tuple(parts))
-
-
-def _filled(  # noqa: PLR0917 - one transfer, said whole
-    target: BinaryIO,
-    source: io.FileIO,
-    offset: int,
-    length: int,
-    whole: _Updating | None,
-    told: Told,
-) -> tuple[Digest, int]:
-    """Copy bytes of a file; return their digest and number, which is less than `length` at the file's end."""
-    state = hashlib.sha256()
-    states: list[_Updating] = [state] if whole is None else [state, whole]
-    if _cloned(source, offset, length, target, 0):
-        # What was cloned is read, not the file: that one may change from now on.
-        with io.FileIO(os.open(f"/proc/self/fd/{target.fileno()}", os.O_RDONLY | os.O_CLOEXEC)) as clone:
-            size = _copy(clone, None, None, states, told)
-    else:
-        source.seek(offset)
-        size = _copy(source, target, length, states, told)
-    return Digest(f"sha256:{state.hexdigest()}"), size
-
-
-def _copy(
-    source: io.FileIO,
-    target: BinaryIO | io.RawIOBase | None,
-    length: int | None,
-    states: list[_Updating],
-    told: Told,
-) -> int:
-    """Read to the end, or `length` bytes, once; hash and write them; return how many there were."""
-    first, *others = states
-    buffer = memoryview(bytearray(_LARGE_CHUNK if others else _CHUNK))
-    done = 0
-    with ExitStack() as stack:
-        # A second digest is made beside the first, on a processor core of its own.
-        beside = stack.enter_context(ThreadPoolExecutor(len(others))) if others else None
-        while count := _read(source, buffer if length is None else buffer[: length - done]):
-            data = buffer[:count]
-            hashed = [beside.submit(state.update, data) for state in others] if beside else []
-            first.update(data)
-            _write(target, data)
-            for one in hashed:
-                one.result()
-            done += count
-            told(count)
-    return done
-
-
-def _read(source: io.FileIO, buffer: memoryview) -> int:
-    try:
-        return source.readinto(buffer) or 0
-    except OSError as error:
-        raise unreadable(Path(str(source.name)), error.strerror or str(error)) from error
-
-
-def _write(target: BinaryIO | io.RawIOBase | None, data: memoryview) -> None:
-    while target is not None and data:
-        data = data[target.write(data) or 0 :]
-
-
-def _cloned(
-    source: io.FileIO | BinaryIO, offset: int, length: int, target: io.FileIO | BinaryIO, at: int
-) -> bool:
-    """Let a range of a file share its blocks with another, copied on write; return whether that worked."""
-    if not length:
-        return False
-    try:
-        # An aligned range, or one to the end of the file, which is told by the length 0.
-        reach = 0 if offset + length == os.fstat(source.fileno()).st_size else length
-        fcntl.ioctl(target.fileno(), _CLONE_RANGE, struct.pack("qQQQ", source.fileno(), offset, reach, at))
-    except OSError as error:
-        if error.errno in _CANNOT_CLONE:
-            return False
-        raise
-    return True
 
 
 @contextmanager
@@ -389,64 +292,16 @@ def _verify(layout: Layout, stored: Stored, streams: list[io.FileIO], told: Told
     for part, stream in zip(stored.blobs, streams, strict=True):
         stream.seek(0)
         if not stored.parts:
-            _copy(stream, None, None, [whole], told)
+            copied(stream, None, None, [whole], told)
             found = Digest(f"sha256:{whole.hexdigest()}")
         else:
             own = hashlib.sha256()
-            _copy(stream, None, None, [own, whole], told)
+            copied(stream, None, None, [own, whole], told)
             found = Digest(f"sha256:{own.hexdigest()}")
         if found != part.digest:
             raise _damaged(layout, part.digest, found)
     if f"sha256:{whole.hexdigest()}" != stored.digest:
         raise _inconsistent(stored, f"sha256:{whole.hexdigest()}")
-
-
-def _hash(stream: io.FileIO, told: Told) -> Digest:
-    stream.seek(0)
-    state = hashlib.sha256()
-    _copy(stream, None, None, [state], told)
-    return Digest(f"sha256:{state.hexdigest()}")
-
-
-def _offsets(stored: Stored) -> list[int]:
-    offsets = [0]
-    for part in stored.blobs[:-1]:
-        offsets.append(offsets[-1] + part.size)
-    return offsets
-
-
-class _Joined(io.RawIOBase):
-    """Blobs read one after the other as one file."""
-
-    def __init__(self, streams: list[io.FileIO], stored: Stored) -> None:
-        self._pieces = list(zip(streams, stored.blobs, _offsets(stored), strict=True))
-        self._size = stored.size
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        if base + offset < 0:
-            raise ValueError("negative seek position")
-        self._at = base + offset
-        return self._at
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # any buffer that readers give
-        for stream, part, begin in self._pieces:
-            if begin <= self._at < begin + part.size:
-                stream.seek(self._at - begin)
-                count = stream.readinto(memoryview(buffer)[: begin + part.size - self._at]) or 0
-                self._at += count
-                return count
-        return 0
 
 
 def _wrong_size(layout: Layout, part: Part, found: int | None) -> InputError:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from relance import digest
 from relance.errors import InputError
 from relance.model import Stored
-from relance.store import content, hashing
+from relance.store import content, copying, hashing
 from relance.store.hashing import Memory
 from relance.store.layout import Layout
 
@@ -287,7 +287,7 @@ def cloning(tmp_path):
 
 def test_blocks_are_shared_where_the_file_system_can(cloning, monkeypatch):
     monkeypatch.setattr(content, "PART", 1 << 20)
-    monkeypatch.setattr(content, "_write", lambda target, _: target is not None and pytest.fail("copied"))
+    monkeypatch.setattr(copying, "_write", lambda target, _: target is not None and pytest.fail("copied"))
     data = os.urandom((5 << 20) + 123)
     file = written(cloning / "file", data)
     layout = Layout(cloning / "store")
