@@ -4,7 +4,7 @@ import relance
 
 capsule = relance.open("dilepton")
 run = capsule.recast(signal={"mass": 2500})
-run.results["observed_limit"]
+run.results["limit"]
 """
 
 from __future__ import annotations
