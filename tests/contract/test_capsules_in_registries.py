@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from tests import capsules
 
 from relance.capsule import oci, reading, writing
 from relance.capsule.model import Capsule
+from relance.specification.model import Visibility
 from relance.store.layout import INDEX_TYPE, Descriptor
-from relance.store.registry import pushing
+from relance.store.registry import pulling, pushing
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import Access
+from relance.store.registry.session import Access, NotFoundError, Session
 from relance.store.store import Store
 
 from .registry_server import running
@@ -129,3 +131,20 @@ def test_a_capsule_goes_from_a_file_or_one_registry_to_another(host, store, caps
         relance(tmp_path / "third", "push", f"{host}/from/file:1", f"{host}/from/registry:1", "--json")
     )
     assert json.loads(said)["digest"] == digest
+
+
+def test_what_is_blinded_reaches_no_registry_unasked(host, store, capsule):
+    files = tuple(
+        replace(file, visibility=Visibility.BLINDED) if file.path == "results/total.json" else file
+        for file in capsule.files
+    )
+    writing.write(store.layout, replace(capsule, files=files), name="secretive")
+    reference = f"{host}/group/secretive:1.0"
+    for options in ((), ("--public",), ("--dry-run",)):
+        refused = relance(store.folder, "push", "secretive", reference, *options)
+        assert (refused.returncode, "results/total.json" in refused.stderr) == (2, True)
+    with pytest.raises(NotFoundError), Session(Reference.parse(reference), Access()) as session:
+        pulling.resolve(session, Reference.parse(reference))
+    good(relance(store.folder, "push", "secretive", reference, "--with-blinded"))
+    good(relance(store.folder, "push", "counting", reference, "--public"))
+    assert relance(store.folder, "push", "secretive", reference, "--with-blinded", "--public").returncode == 2

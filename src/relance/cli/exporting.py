@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from relance.capsule import archive, reading, sources, writing
+from relance.capsule import archive, publicity, reading, sources, writing
+from relance.capsule.letter import line
 from relance.cli import capsules, places, signals, workflow_options
 from relance.cli.inspect import size
 from relance.cli.progress import counting
@@ -73,7 +74,7 @@ def export(  # noqa: PLR0917 - click passes each by name
     store, described, opened = capsules.opened(capsule, os.environ, chosen_store)
     layout = store.layout
     if public:
-        crate.refuse_what_is_not_public(opened)
+        publicity.refuse_what_is_not_public(opened)
     as_tar = target.name.endswith(".tar")
     held = sum(file.stored.size for file in opened.files if file.stored)
     total = sum(blob.size for blob in reading.documents(layout, described)) if as_tar else held
@@ -91,6 +92,9 @@ def export(  # noqa: PLR0917 - click passes each by name
             crate.export(layout, opened, described.digest, target, told=told)
     if not quiet:
         click.echo(f"{described.digest} is in {target}, {size(total)}")
+        hidden = publicity.blinded(opened)
+        if hidden:
+            click.echo(f"blinded, so not for everybody: {line(', '.join(hidden))}", err=True)
     return ExitCode.OK
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from relance.capsule import archive, oci, reading, sources, writing
+from relance.capsule import archive, oci, publicity, reading, sources, writing
 from relance.cli import capsules, places, registries, signals
 from relance.cli.inspect import size
 from relance.cli.progress import counting
@@ -47,6 +47,14 @@ _QUIET = click.option("-q", "--quiet", is_flag=True, help="Print nothing but err
     multiple=True,
     help="A repository of the same registry that may have blobs already; can be given several times.",
 )
+@click.option(
+    "--public", is_flag=True, help="Refuse if anything of it isn't for everybody, as the specification says."
+)
+@click.option(
+    "--with-blinded",
+    is_flag=True,
+    help="Push blinded products too: whoever may pull can read them.",
+)
 @_THREADS
 @registries.CA_FILE
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be pushed; push nothing.")
@@ -58,6 +66,8 @@ def push(  # noqa: PLR0917 - click passes each by name
     reference: str,
     with_reports: bool,
     others: tuple[str, ...],
+    public: bool,
+    with_blinded: bool,
     threads: int,
     ca_file: Path | None,
     dry_run: bool,
@@ -69,11 +79,15 @@ def push(  # noqa: PLR0917 - click passes each by name
 
     Its digest stays what it is. What the registry has already isn't sent again; an interrupted push goes on
     when the same command is typed again. Logins: RELANCE_REGISTRY_USER and RELANCE_REGISTRY_PASSWORD,
-    RELANCE_REGISTRY_TOKEN, or those of 'podman login'.
+    RELANCE_REGISTRY_TOKEN, or those of 'podman login'. A capsule with blinded products is refused unless
+    --with-blinded says that the registry is for those who may see them.
     """
+    if public and with_blinded:
+        raise click.UsageError("--public goes without --with-blinded")
     target = Reference.parse(reference)
     store, root = found(capsule, os.environ, chosen_store)
     layout = store.layout
+    _refuse_hidden(layout, root, public=public, with_blinded=with_blinded)
     about = referrers.in_layout(layout, root.digest) if with_reports else ()
     if dry_run:
         _tell_plan(layout, (root, *about), target, as_json=as_json)
@@ -150,6 +164,21 @@ def found(text: str, environment: Mapping[str, str], chosen: Path | None) -> tup
         return store, named
     store, described, _ = capsules.opened(text, environment, chosen)
     return store, described
+
+
+def _refuse_hidden(layout: Layout, root: Descriptor, *, public: bool, with_blinded: bool) -> None:
+    """Refuse a capsule of which something is not meant for a registry.
+
+    Raises:
+        InputError: it names what isn't.
+    """
+    if root.artifact_type != oci.CAPSULE_TYPE:
+        return
+    capsule = reading.read(layout, root)
+    if public:
+        publicity.refuse_what_is_not_public(capsule)
+    elif not with_blinded:
+        publicity.refuse_what_is_blinded(capsule)
 
 
 def _checked(reference: Reference, access: Access) -> Reference:

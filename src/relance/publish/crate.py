@@ -18,7 +18,6 @@ from relance.errors import InputError
 from relance.model import Digest
 from relance.publish import rocrate
 from relance.publish.rocrate import Payload
-from relance.specification.model import Visibility
 from relance.store.layout import Layout
 
 
@@ -76,24 +75,6 @@ def export(
         (place / rocrate.METADATA).write_text(text, encoding="utf-8")
         place.chmod(0o755)
         place.rename(folder)
-
-
-def refuse_what_is_not_public(capsule: Capsule) -> None:
-    """Refuse a capsule of which something isn't for everybody.
-
-    Raises:
-        InputError: it names what isn't.
-    """
-    hidden = [file.path for file in capsule.files if file.visibility is not Visibility.PUBLIC]
-    if capsule.specification.visibility.specification is not Visibility.PUBLIC:
-        hidden.insert(0, "the specification")
-    if hidden:
-        raise InputError(
-            f"capsule {capsule.specification.identity.name} is not public",
-            expected="a specification, products and results that everybody may see",
-            found=", ".join(hidden[:5]) + (f" and {len(hidden) - 5} more" if len(hidden) > 5 else ""),
-            next_step="capture it again once 'visibility' of the specification says public",
-        )
 
 
 def check(folder: Path) -> tuple[Fault, ...]:

@@ -14,7 +14,6 @@ from relance.capsule.model import Capsule
 from relance.errors import InputError
 from relance.model import Digest
 from relance.publish import crate, rocrate
-from relance.specification.model import Visibility
 from relance.store.layout import Layout
 
 MACHINE = Path(__file__).parents[2] / "machine"
@@ -109,13 +108,3 @@ def test_a_folder_that_is_there_is_not_touched(layout: Layout, capsule: Capsule,
     (tmp_path / "mine").mkdir()
     with pytest.raises(InputError, match="a folder that isn't there yet"):
         crate.export(layout, capsule, Digest("sha256:" + "0" * 64), tmp_path / "mine")
-
-
-def test_what_is_not_for_everybody_is_named(capsule: Capsule) -> None:
-    crate.refuse_what_is_not_public(capsule)
-    hidden = [
-        replace(file, visibility=Visibility.BLINDED) if file.path == "results/total.json" else file
-        for file in capsule.files
-    ]
-    with pytest.raises(InputError, match=r"found results/total\.json"):
-        crate.refuse_what_is_not_public(replace(capsule, files=tuple(hidden)))
