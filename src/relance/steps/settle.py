@@ -10,7 +10,8 @@ from relance.engines.snakemake import RunFolder
 from relance.recording.build import Effects
 from relance.recording.sources import Graph
 from relance.steps import behind, situation
-from relance.steps.plan import Plan, PlannedJob, Situation, State, plan
+from relance.steps.plan import Plan, PlannedJob, Situation, State
+from relance.steps.planning import plan
 from relance.steps.restore import Restored, remove, restore
 from relance.steps.situation import Place, Runner
 from relance.store.hashing import Hasher

@@ -16,7 +16,8 @@ from relance.steps import difference, entries, key, ledger
 from relance.steps.entries import Entry, EntryOutput, Member
 from relance.steps.key import KeyContext
 from relance.steps.ledger import Made
-from relance.steps.plan import Asked, Plan, Situation, State, plan
+from relance.steps.plan import Asked, Plan, Situation, State
+from relance.steps.planning import plan
 from relance.steps.restore import restore
 from relance.store import content
 from relance.store.store import Store
