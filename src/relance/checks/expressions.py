@@ -59,9 +59,7 @@ def evaluated(node: ast.expr, known: Mapping[str, str]) -> Iterator[Value]:
     match node:
         case ast.Constant(value=str(text)):
             yield Value(text, node.lineno)
-        case ast.Constant(value=bool() | None):
-            yield Value(UNKNOWN, node.lineno)
-        case ast.Constant(value=int() | float() as number):
+        case ast.Constant(value=bool() | int() | float() as number):
             yield Value(str(number), node.lineno)
         case ast.JoinedStr():
             yield Value("".join(_piece(part, known) for part in node.values), node.lineno)

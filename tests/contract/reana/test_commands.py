@@ -158,6 +158,48 @@ def test_secrets_come_from_the_environment_or_files_and_are_never_shown(
     assert server.secrets == {}
 
 
+def with_kerberos(folder: str) -> str:
+    file = Path(folder, "reana.yaml")
+    content = yaml.safe_load(file.read_text())
+    content["workflow"]["specification"]["steps"][0]["kerberos"] = True
+    file.write_text(yaml.safe_dump(content))
+    return folder
+
+
+def test_a_run_without_its_secrets_is_refused_before_it_is_made(
+    server: Standin,
+    say: Callable[..., Said],
+    serial: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = with_kerberos(serial())
+    refused = say("submit", folder, "--skip-images")
+    assert refused.code == 2
+    assert "step 'first' needs Kerberos" in refused.err
+    assert "relance reana secrets add --env CERN_USER --env CERN_KEYTAB --file FILE" in refused.err
+    assert server.runs == {}
+    monkeypatch.setenv("CERN_USER", "jane")
+    monkeypatch.setenv("CERN_KEYTAB", "s3cr3t.keytab")
+    assert say("secrets", "add", "--env=CERN_USER", "--env=CERN_KEYTAB").code == 0
+    refused = say("submit", folder, "--skip-images")
+    assert "found CERN_USER, CERN_KEYTAB" in refused.err
+    assert "secrets add --file FILE" in refused.err
+    assert "s3cr3t" not in refused.err
+    (tmp_path / "s3cr3t.keytab").write_bytes(b"\x05\x02")
+    assert say("secrets", "add", "--file=s3cr3t.keytab").code == 0
+    assert say("submit", folder, "--skip-images", "--wait", "--interval=0.1").code == 0
+
+
+def test_a_server_that_tells_no_secrets_is_only_warned_of(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    newest.fault(Fault("GET", "/api/secrets$", "status", status=404, value={"message": "Not found"}))
+    done = say("submit", with_kerberos(serial()), "--skip-images", "--wait", "--interval=0.1")
+    assert done.code == 0, done.err
+    assert "steps need Kerberos, and the server doesn't tell which secrets it has" in done.err
+
+
 def test_a_dry_run_says_what_would_be_sent_and_asks_no_server(
     say: Callable[..., Said], remote: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

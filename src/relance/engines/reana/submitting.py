@@ -9,7 +9,7 @@ from typing import Any
 
 from relance import digest
 from relance.drafting.graph import Job
-from relance.engines.reana import bundle, expansion, notes
+from relance.engines.reana import bundle, credentials, expansion, notes
 from relance.engines.reana.client import Client
 from relance.engines.reana.declared import Declared
 from relance.engines.reana.journal import Journal
@@ -82,12 +82,14 @@ def submit(
         say: hears what a user should know.
 
     Raises:
-        InputError: the server won't, or an input can't be read.
+        InputError: the server won't, or lacks a secret; or an input can't be read.
         UnreachableError: the server is gone; the same call goes on.
     """
     asked = request.digest(client.server.address)
     warnings: tuple[str, ...] = ()
     found = None if again else _on_its_way(client, request, asked, folder)
+    if found is None or found[1].status in _NOT_YET:
+        credentials.require(client, request.declared, say)
     if found is None:
         workflow, warnings = _create(client, request)
         note = Note(
