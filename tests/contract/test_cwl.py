@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.contract.conftest import say
 
 from relance.conversion import cwl, writing
 from relance.languages.cwl import parameters
@@ -150,3 +152,41 @@ def test_what_is_not_compiled_is_run_by_cwltool_as_one(tmp_path: Path) -> None:
     told_to_us = json.loads((tmp_path / "out/outputs.json").read_text("utf-8"))
     assert told_to_us["said"]["location"] == "outputs/zprime.txt"
     assert (tmp_path / "out/outputs/zprime.txt").read_text() == (WORKFLOWS / "inputs/data.txt").read_text()
+
+
+CONTAINED = """cwlVersion: v1.2
+class: CommandLineTool
+requirements:
+  InlineJavascriptRequirement: {}
+  DockerRequirement: {dockerPull: 'IMAGE'}
+baseCommand: [/busybox, sh, -c]
+arguments: ['/busybox ls /; echo $(inputs.n + 1)']
+inputs: {n: int}
+outputs: {said: stdout}
+stdout: said.txt
+"""
+
+
+@pytest.mark.container
+def test_cwltool_runs_containers_in_podman_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("root", "tmp"):
+        (tmp_path / name).mkdir()
+    shutil.copy(shutil.which("busybox") or "/bin/busybox", tmp_path / "root/busybox")
+    say("tar", "-C", tmp_path / "root", "-cf", tmp_path / "root.tar", ".")
+    image = say("podman", "import", "--quiet", tmp_path / "root.tar")
+    (tmp_path / "w.cwl").write_text(CONTAINED.replace("IMAGE", image))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    relance = [sys.executable, "-m", "relance"]
+    try:
+        say(*relance, "convert", tmp_path / "w.cwl", tmp_path / "a", "--engine", "cwltool", "-p", "n=1")
+        say(*relance, "run", tmp_path / "a", "--runtime", "podman", "--no-reuse")
+    finally:
+        say("podman", "rmi", "--force", image)
+    inside, number = (tmp_path / "a/outputs/said.txt").read_text().rsplit("\n", 2)[:2]
+    assert "busybox" in inside.split()
+    assert "root.tar" not in inside
+    assert number == "2"
+    assert not list((tmp_path / "tmp").iterdir())
+    assert not list((tmp_path / "a/.snakemake").glob("cwltool-*"))

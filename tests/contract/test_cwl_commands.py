@@ -94,7 +94,10 @@ def theirs(values: dict[str, Any], folder: Path) -> list[str]:
 
     logging.getLogger("cwltool").setLevel(logging.ERROR)
     loading = LoadingContext({"construct_tool_object": default_make_tool})
-    context = RuntimeContext({"use_container": False, "outdir": str(folder), "basedir": str(folder)})
+    prefixes = dict.fromkeys(("tmpdir_prefix", "tmp_outdir_prefix"), str(folder / "tmp"))
+    context = RuntimeContext(
+        {"use_container": False, "outdir": str(folder), "basedir": str(folder), **prefixes}
+    )
     job = next(iter(load_tool(str(folder / "tool.cwl"), loading).job(values, None, context)))
     return list(map(str, job.command_line))
 

@@ -63,16 +63,47 @@ rule workflow:
         for program in @PROGRAMS@; do
             command -v "$program" > /dev/null || {{ echo "$program isn't there" > {log}; exit 3; }}
         done
-        engine=""
-        if command -v apptainer > /dev/null; then engine=--singularity
-        elif command -v podman > /dev/null; then engine=--podman; fi
+        mkdir -p .snakemake
+        TMPDIR=$(mktemp -d "$PWD/.snakemake/cwltool-XXXXXX")
+        export TMPDIR
+        images=(@IMAGES@)
+        kind=apptainer
+        programs=$(command -v apptainer || true); programs=${{programs%/*}}
+        [ -n "$programs" ] || kind=""
+        if [ -f "$programs/settings.tsv" ]; then  # what relance puts in Apptainer's place
+            kind=$(sed -n 's/^engine\\t//p' "$programs/settings.tsv")
+            PATH=:$PATH:; PATH=${{PATH//":$programs:"/:}}; PATH=${{PATH#:}}; PATH=${{PATH%:}}
+        fi
+        if [ "${{#images[@]}}" -eq 0 ]; then
+            kind=""
+        elif [[ $kind = apptainer || -z $kind ]] && [ -z "${{CWL_SINGULARITY_CACHE:-}}" ]; then
+            for program in podman docker; do  # images that lie there needn't be fetched
+                "$program" image inspect "${{images[@]}}" > /dev/null 2>&1 && kind=$program && break
+            done
+        fi
         export CWL_SINGULARITY_CACHE="${{CWL_SINGULARITY_CACHE:-$PWD/.images}}"
         mkdir -p "$CWL_SINGULARITY_CACHE"
+        trap 'rm -rf "$TMPDIR"; rmdir "$CWL_SINGULARITY_CACHE" 2> /dev/null || true' EXIT
+        engine=()
+        if [ "$kind" = broker ]; then
+            echo "cwltool can't run containers in a sandbox" > {log}
+            exit 3
+        elif [ "$kind" = podman ] && [ "$(id -u)" = 0 ]; then  # cwltool asks for what root's Podman can't
+            mkdir "$TMPDIR/bin"
+            ln -s "$(command -v podman)" "$TMPDIR/bin/docker"
+            PATH=$TMPDIR/bin:$PATH
+        elif [ "$kind" = podman ]; then
+            engine=(--podman)
+        elif [ "$kind" = apptainer ]; then
+            engine=(--singularity)
+        elif [ "$kind" = plain ]; then
+            engine=(--no-container)
+        fi
         printf '%s\\n' {params.job:q} > {output.job}
-        told=$(cwltool $engine --outdir {output.folder} @WORKFLOW@ {output.job} 2> {log})
+        told=$(cwltool "${{engine[@]}}" --tmpdir-prefix "$TMPDIR/" --tmp-outdir-prefix "$TMPDIR/" \\
+            --outdir {output.folder} @WORKFLOW@ {output.job} 2> {log})
         told=${{told//"file://$PWD/"/}}
         printf '%s\\n' "${{told//"$PWD/"/}}" > {output.told}
-        rmdir "$CWL_SINGULARITY_CACHE" 2> /dev/null || true
         \"\"\"
 """
 
@@ -112,6 +143,7 @@ def whole(toplevel: Path, file: str, several: Iterable[Parameters]) -> Whole:
         values |= given.parameters(one.values, {}, one.folders)
     copies = {f"{PLACE}/{place}": source for place, source in sorted(gathered.found.items())}
     text = _SNAKEFILE.replace("@INPUTS@", "\n".join(f"        {json.dumps(place)}," for place in copies))
+    text = text.replace("@IMAGES@", " ".join(map(_quoted, sorted(gathered.images))))
     text = text.replace("@PROGRAMS@", "cwltool node" if gathered.scripted else "cwltool")
     text = text.replace("@WORKFLOW@", _quoted(f"{PLACE}/{file}")).replace("@SOURCE@", " ".join(name.split()))
     config = {"parameters": values}
@@ -126,6 +158,7 @@ class _Gathered:
     toplevel: Path
     found: dict[str, Path] = field(default_factory=dict)
     scripted: bool = False
+    images: set[str] = field(default_factory=set)
 
     def document(self, path: Path) -> None:
         place = self._place(path)
@@ -144,6 +177,8 @@ class _Gathered:
             return  # data, or text to include
         for key, value, around in _texts(content):
             self.scripted = self.scripted or value in _SCRIPTED or key in _SCRIPTED
+            if key == "dockerPull" and value:
+                self.images.add(value)
             is_file = key in {"path", "location"} and around.get("class") in {"File", "Directory"}
             if key in _REFERENCES or is_file:
                 name = value.partition("#")[0] if key == "run" else value

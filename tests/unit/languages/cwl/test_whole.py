@@ -49,6 +49,12 @@ def test_node_is_asked_for_where_there_is_javascript(folder: Path) -> None:
     assert "for program in cwltool node;" in whole(folder, "w.cwl", []).texts["Snakefile"]
 
 
+def test_images_that_the_tools_name_are_known_before_the_run(folder: Path) -> None:
+    tool = TOOL.replace("requirements:\n", "requirements:\n  DockerRequirement: {dockerPull: 'a/b:1'}\n")
+    (folder / "tools/one.cwl").write_text(tool)
+    assert "images=('a/b:1')" in whole(folder, "w.cwl", []).texts["Snakefile"]
+
+
 @pytest.mark.parametrize(
     "name", ["../secret", "/etc/hostname", "http://127.0.0.1:9/x.cwl", "missing.cwl", "link"]
 )
