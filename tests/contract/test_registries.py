@@ -4,17 +4,19 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.killing import Killer
 from tests.unit.store import foreign
 from tests.unit.store.tarballs import file, layer
 
+from relance.errors import MissingPartError
+from relance.store import fsck
 from relance.store.layout import INDEX_TYPE, MANIFEST_TYPE, Descriptor, Layout
 from relance.store.registry import pulling, pushing, referrers, upload
 from relance.store.registry.reference import Reference
@@ -26,6 +28,7 @@ from .registry_server import need, running
 ACCESS = Access(pause=lambda _: None)
 EMPTY = "application/vnd.oci.empty.v1+json"
 CAPSULE = "application/vnd.example.capsule"
+PUSHES = 8  # killed; how many captures and recasts are, test_capture.py says
 
 
 def artifact(layout: Layout, *blobs: bytes, subject: Descriptor | None = None) -> Descriptor:
@@ -74,14 +77,6 @@ def arrived(folder: Path, repository: str) -> int:
     """How many blobs and manifests a registry has in a repository."""
     place = folder / "data/docker/registry/v2/repositories" / repository
     return sum(1 for kind in ("_layers", "_manifests/revisions") for _ in place.glob(f"{kind}/sha256/*/link"))
-
-
-def killed_once(process: "subprocess.Popen[str]", enough: Callable[[], bool]) -> bool:
-    """Kill a process when enough has happened; whether it hadn't ended by itself."""
-    while process.poll() is None and not enough():
-        time.sleep(0.002)
-    process.kill()
-    return process.wait() == -signal.SIGKILL
 
 
 def command(*arguments: object) -> list[str]:
@@ -180,55 +175,65 @@ def test_reports_are_listed_by_a_registry_without_such_a_list(host, tmp_path):
     assert {entry.digest for entry in found} == {report.digest for report in reports}
 
 
+def sound(store: Store) -> None:
+    assert fsck.check(store).sound
+
+
 @pytest.mark.slow
 def test_a_push_killed_at_any_moment_is_finished_by_the_same_command(folder, host, tmp_path):
     store = Store(tmp_path / "store")
     moments = random.Random(5)
     killed = 0
-    for number in range(8):
-        root = capsule(store, blobs=60, size=200_000, seed=100 + number)
-        repository = f"killed/n{number}"
-        push = command("push", "--store", store.folder, "thing", f"{host}/{repository}:1", "--quiet")
-        # 62 blobs, then three manifests; the last of them is the tag's.
-        few = moments.choice([0, moments.randrange(62), moments.randrange(62), 62, 63, 64])
-        process = subprocess.Popen(push, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        killed += killed_once(process, lambda few=few, name=repository: arrived(folder, name) >= few)
-        half = Store(tmp_path / f"half{number}")
-        early = relance("pull", "--store", half.folder, f"{host}/{repository}:1")
-        # The tag is set last: either it isn't there, or all is.
-        assert early.returncode in {0, 3}
-        assert early.stdout.strip() in {"", root.digest}
-        done = subprocess.run(push, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        pulled = relance("pull", "--store", half.folder, f"{host}/{repository}:1")
-        assert pulled.stdout.strip() == root.digest, pulled.stderr
-        assert relance("store", "fsck", "--store", half.folder).returncode == 0
-        shutil.rmtree(half.folder)
-    assert killed >= 5
-    assert relance("store", "fsck", "--store", store.folder).returncode == 0
+    with Killer(5) as killer:
+        capsule(store, blobs=2, seed=99)
+        assert killer.load("push", "--store", store.folder, "thing", f"{host}/killed/none:1") == 0
+        for number in range(3 * PUSHES):
+            root = capsule(store, blobs=30, size=200_000, seed=100 + number)
+            reference = f"{host}/killed/n{number}:1"
+            push = ("push", "--store", store.folder, "thing", reference, "--quiet")
+            # 32 blobs, then three manifests; the last of them is the tag's.
+            few = moments.choice([moments.randrange(32), moments.randrange(32), 32, 33, 34])
+            enough = lambda few=few, name=f"killed/n{number}": arrived(folder, name) >= few  # noqa: E731
+            killed += killer.kill_when(enough, *push)
+            half = Store(tmp_path / f"half{number}")
+            # The tag is set last: either it isn't there, or all is.
+            with suppress(MissingPartError):
+                early = pulling.pull(half.layout, Reference.parse(reference), ACCESS)
+                assert early.manifest.digest == root.digest
+            assert killer.run(*push) == 0
+            pulled = pulling.pull(half.layout, Reference.parse(reference), ACCESS)
+            assert pulled.manifest.digest == root.digest
+            sound(half)
+            shutil.rmtree(half.folder)
+            if killed == PUSHES:
+                break
+    assert killed == PUSHES
+    sound(store)
 
 
 @pytest.mark.slow
 def test_a_pull_killed_at_any_moment_is_finished_by_the_same_command(host, tmp_path):
     mine = Store(tmp_path / "mine")
     root = capsule(mine, blobs=60, size=200_000, seed=6)
-    pushing.push(mine.layout, root, Reference.parse(f"{host}/killed/pull:1"), ACCESS)
+    reference = f"{host}/killed/pull:1"
+    pushing.push(mine.layout, root, Reference.parse(reference), ACCESS)
     moments = random.Random(7)
     killed = 0
-    for number in range(8):
-        yours = Store(tmp_path / f"yours{number}")
-        blobs = yours.content / "blobs/sha256"
-        pull = command("pull", "--store", yours.folder, f"{host}/killed/pull:1")
-        few = moments.randrange(64)
-        process = subprocess.Popen(pull, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        killed += killed_once(process, lambda few=few, blobs=blobs: len(list(blobs.glob("*"))) >= few)
-        if yours.content.exists():
-            assert relance("store", "fsck", "--store", yours.folder).returncode == 0
-        done = subprocess.run(pull, capture_output=True, text=True, check=False)
-        assert done.stdout.strip() == root.digest, done.stderr
-        assert set(mine.layout.blobs()) == set(yours.layout.blobs())
-        assert relance("store", "fsck", "--store", yours.folder).returncode == 0
-        shutil.rmtree(yours.folder)
+    with Killer(7) as killer:
+        assert killer.load("pull", "--store", tmp_path / "first", reference) == 0
+        for number in range(8):
+            yours = Store(tmp_path / f"yours{number}")
+            blobs = yours.content / "blobs/sha256"
+            pull = ("pull", "--store", yours.folder, reference)
+            few = moments.randrange(60)
+            enough = lambda few=few, blobs=blobs: len(list(blobs.glob("*"))) >= few  # noqa: E731
+            killed += killer.kill_when(enough, *pull)
+            if yours.content.exists():
+                sound(yours)
+            assert killer.run(*pull) == 0
+            assert set(mine.layout.blobs()) == set(yours.layout.blobs())
+            sound(yours)
+            shutil.rmtree(yours.folder)
     assert killed >= 6
 
 
@@ -238,21 +243,25 @@ def test_an_import_killed_at_any_moment_is_finished_by_the_same_command(host, tm
     layers = [layer(file(f"noise{number}", noise.randbytes(3_000_000))) for number in range(12)]
     image = foreign.image(*layers)
     theirs = Layout(tmp_path / "theirs")
-    pushing.push(theirs, foreign.put(theirs, image), Reference.parse(f"{host}/killed/image:1"), ACCESS)
+    reference = f"{host}/killed/image:1"
+    pushing.push(theirs, foreign.put(theirs, image), Reference.parse(reference), ACCESS)
     killed = 0
-    for number in range(6):
-        store = Store(tmp_path / f"store{number}")
-        blobs = store.content / "blobs/sha256"
-        bring = command("images", "import", f"{host}/killed/image:1", "--store", store.folder, "--json")
-        few = noise.randrange(13)
-        process = subprocess.Popen(bring, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        killed += killed_once(process, lambda few=few, blobs=blobs: len(list(blobs.glob("*"))) >= few)
-        if store.content.exists():
-            assert relance("store", "fsck", "--store", store.folder).returncode == 0
-        done = subprocess.run(bring, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["config"] == image.identity
-        assert relance("store", "fsck", "--store", store.folder).returncode == 0
+    with Killer(9) as killer:
+        assert killer.load("images", "import", reference, "--store", tmp_path / "first") == 0
+        for number in range(6):
+            store = Store(tmp_path / f"store{number}")
+            blobs = store.content / "blobs/sha256"
+            bring = ("images", "import", reference, "--store", store.folder)
+            few = noise.randrange(12)
+            enough = lambda few=few, blobs=blobs: len(list(blobs.glob("*"))) >= few  # noqa: E731
+            killed += killer.kill_when(enough, *bring)
+            if store.content.exists():
+                sound(store)
+            done = relance(*bring, "--json")
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["config"] == image.identity
+            sound(store)
+            shutil.rmtree(store.folder)
     assert killed >= 4
 
 
