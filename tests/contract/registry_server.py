@@ -2,8 +2,8 @@
 
 import json
 import os
+import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -25,30 +25,26 @@ def need(program: str) -> None:
 def running(folder: Path, http: dict[str, object] | None = None, **more: object) -> Iterator[str]:
     """Start a registry that keeps its data in `folder` and give its host; it ends with the block."""
     need("docker-registry")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{free.getsockname()[1]}"
     configuration = {
         "version": "0.1",
-        "log": {"level": "error"},
+        "log": {"level": "info", "formatter": "text"},
         "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-        "http": {"addr": host, "secret": "only for tests", **(http or {})},
+        "http": {"addr": "127.0.0.1:0", "secret": "only for tests", **(http or {})},
         **more,
     }
     (folder / "config.yml").write_text(json.dumps(configuration), encoding="utf-8")
-    process = subprocess.Popen(
-        ["docker-registry", "serve", folder / "config.yml"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    log = folder / "registry.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["docker-registry", "serve", folder / "config.yml"],
+            stdout=subprocess.DEVNULL,
+            stderr=output,
+        )
     try:
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield host
+        while (listening := re.search(rb"listening on (127\.0\.0\.1:\d+)", log.read_bytes())) is None:
+            assert process.poll() is None, log.read_text("utf-8")
+            time.sleep(0.02)
+        yield listening[1].decode()
     finally:
         process.terminate()
         process.wait()
