@@ -307,6 +307,7 @@ CASES = [
     ),
     Case("fit", "abbreviated option", lambda i: {"--dat": i.data}, ("'--dat'", "did you mean '--data'?")),
     # not there
+    Case("reduce", "a folder", lambda i: {"--input": i.folder}, ("expected a file, found a folder",)),
     Case("reduce", "no such file", lambda _: {"--input": "nowhere.hepmc"}, ("nowhere.hepmc",)),
     *of_ntuples("no such file", lambda _: Path("nowhere.root"), "nowhere.root"),
     of_fit("no such file", "--data", lambda _: Path("nowhere.root"), "nowhere.root"),

@@ -53,13 +53,15 @@ def test_quick_has_the_same_number_of_events_for_every_sample() -> None:
             "luminosity: 0.06 fb^-1",
             "luminosity: {}",
             5,
-            "expected type number in fb^-1, such as '1 fb^-1', found {}",
+            "expected a number in fb^-1, such as '1 fb^-1', found {}",
         ),
-        ("luminosity: 0.06 fb^-1", "lumi: 0.06 fb^-1", 5, "unknown key 'lumi'"),
+        ("luminosity: 0.06 fb^-1", "lumi: 0.06 fb^-1", 5, "unknown key 'lumi' in the configuration; "),
         ("  mass: 2 TeV", "  mas: 2 TeV", 14, "unknown key 'mas' in 'signal'; did you mean 'mass'?"),
         ("  process: zprime", "  process: wprime", 13, "expected one of 'zprime', found \"wprime\""),
-        ("  templates: 100", "  templates: many", 10, 'expected type integer, found "many"'),
-        ("output: results/tiny", "output: ../elsewhere", 2, "the folder of all products"),
+        ("  templates: 100", "  templates: many", 10, 'expected a whole number, found "many"'),
+        ("multiple_interactions: false", "multiple_interactions: off course", 6, "expected true or false"),
+        ("  ttbar: {", "  TTbar: {", 21, "'samples.TTbar': expected a sample's name: lower-case"),
+        ("output: results/tiny", "output: ../elsewhere", 2, "expected the folder of all products"),
         ("seed: 1", "seed: 1\nseed: 2", 4, "stands here a second time"),
         ("seed: 1", "seed: !!python/name:os.system", 3, "expected plain values"),
         ("seed: 1", "seed: [1", 4, "expected YAML"),
@@ -77,6 +79,26 @@ def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
     assert "'mas'" in message
     assert "'signal' lacks 'mass'" in message
     assert "'parts': expected at least 1, found 0" in message
+
+
+def test_what_lacks_many_things_says_so_once(tmp_path: Path) -> None:
+    message = refusal("samples: {}\n", tmp_path)
+    assert message.count("the configuration lacks 'output', 'seed'") == 1
+
+
+def test_a_file_that_is_named_must_be_there() -> None:
+    schema = json.loads(SCHEMA.read_text("utf-8"))
+    source = ANALYSIS / "config/tiny.yaml"
+    document = yaml.safe_load(source.read_text("utf-8"))
+    document["signal"]["hepmc"] = "nowhere.hepmc"
+    document["samples"]["ttbar"]["hepmc"] = {"templates": "here.hepmc", "pseudodata": "away.hepmc"}
+    with pytest.raises(ConfigurationError) as caught:
+        check(document, schema, [source], is_file=lambda name: name == "here.hepmc")
+    first, second = str(caught.value).splitlines()
+    assert first.startswith("command line: 'signal.hepmc': expected a file, found none at 'nowhere.hepmc'; ")
+    assert second.startswith("command line: 'samples.ttbar.hepmc.pseudodata': expected a file")
+    document["signal"]["hepmc"] = document["samples"]["ttbar"]["hepmc"]["pseudodata"] = "here.hepmc"
+    check(document, schema, [source], is_file=lambda name: name == "here.hepmc")
 
 
 def test_text_where_a_number_is_wanted_is_taken_as_the_number() -> None:

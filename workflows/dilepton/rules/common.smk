@@ -16,12 +16,22 @@ if "samples" not in config:
     configfile: "workflows/dilepton/config/quick.yaml"
 
 
+def is_here(file):
+    """Whether a file that the configuration names is there, as far as that can be told."""
+    # Snakemake takes results that lie there for right, though what they are made of is gone.
+    settings = getattr(workflow, "storage_settings", workflow)
+    providers = ("default_storage_provider", "default_remote_provider")
+    elsewhere = any(getattr(settings, name, None) for name in providers)
+    return elsewhere or Path(file).is_file()
+
+
 try:
     schema = Path(workflow.basedir) / "workflows/dilepton/schemas/config.schema.json"
     config = configuration.check(
         config,
         json.loads(schema.read_text("utf-8")),
         [Path(file) for file in workflow.configfiles],
+        is_file=is_here,
     )
     PLAN = plan.Plan(config)
 except AnalysisError as error:

@@ -16,13 +16,17 @@ _PURPOSE = "hard process, showers, hadrons and decays"
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = Parser(__doc__)
-    parser.add_argument("--process", required=True, choices=sorted(hardprocess.PROCESSES))
+    parser.add_argument(
+        "--process", required=True, choices=sorted(hardprocess.PROCESSES), help="hard process"
+    )
     parser.add_argument("--events", required=True, type=int, help="events to write (after the filter)")
     parser.add_argument("--seed", required=True, type=int, help=f"1 to {generator.MAXIMUM_SEED}")
     parser.add_argument(
         "--output", required=True, type=Path, help="HepMC3 ASCII: .hepmc.gz, .hepmc.zst or .hepmc"
     )
-    parser.add_argument("--sqrt-s", type=float, default=13000.0, metavar="GEV", help="GeV (13000)")
+    parser.add_argument(
+        "--sqrt-s", type=float, default=13000.0, metavar="GEV", help="centre-of-mass energy in GeV (13000)"
+    )
     parser.add_argument("--mass", type=float, metavar="GEV", help="mass of the Z′ in GeV")
     parser.add_argument(
         "--coupling", type=float, default=1.0, help="of the Z′, in units of the Standard Model Z's (1)"

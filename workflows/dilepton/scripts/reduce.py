@@ -27,7 +27,9 @@ def arguments() -> argparse.Namespace:
     known.add_argument("--k-factor", type=float, metavar="K", help="on the cross-section (1)")
     known.add_argument("--filter-efficiency", type=float, metavar="E", help="of the generator filter, 0 to 1")
     known.add_argument("--sum-of-weights", type=float, metavar="W", help="of all events, if this is a part")
-    known.add_argument("--luminosity-ifb", type=float, metavar="L", help="of data, in fb⁻¹")
+    known.add_argument(
+        "--luminosity-ifb", type=float, metavar="L", help="that the sample itself is worth, in fb⁻¹"
+    )
     return parser.parse_args()
 
 

@@ -16,7 +16,7 @@ def output(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder of `path` does not exist or cannot be written.
     """
-    folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=path.parent))
+    folder = _beside(path)
     temporary = folder / path.name
     try:
         yield temporary
@@ -28,7 +28,7 @@ def output(path: Path) -> Iterator[Path]:
 @contextmanager
 def folder(path: Path) -> Iterator[Path]:
     """Like `output`, for a folder of files: the old folder, if any, gives way to the complete new one."""
-    work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=path.parent))
+    work = _beside(path)
     temporary = work / path.name
     temporary.mkdir()
     try:
@@ -38,3 +38,12 @@ def folder(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    """A new folder in that of `path`; if none can be made, the error names the latter."""
+    try:
+        return Path(tempfile.mkdtemp(prefix=".unfinished-", dir=path.parent))
+    except OSError as error:
+        error.filename = str(path.parent)
+        raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,14 @@ _BOUNDS = {
     "maximum": "at most",
     "exclusiveMaximum": "less than",
 }
+_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "text",
+    "array": "a list",
+    "object": "keys with values",
+}
 
 
 class ConfigurationError(AnalysisError):
@@ -44,30 +52,45 @@ def load(path: Path, schema_path: Path) -> dict[str, Any]:
     return check(_document(path), json.loads(schema_path.read_text("utf-8")), [path])
 
 
-def check(document: Any, schema: Mapping[str, Any], sources: Sequence[Path]) -> dict[str, Any]:
+def check(
+    document: Any,
+    schema: Mapping[str, Any],
+    sources: Sequence[Path],
+    is_file: Callable[[str], bool] = lambda _name: True,
+) -> dict[str, Any]:
     """Validate a configuration merged from `sources` (the last wins) and what a command line added to them.
 
     A string where the schema wants a number is taken as one, since REANA hands its parameters over as text;
-    where the schema gives `x-unit`, it may carry a unit, and the result is in the schema's unit.
+    where the schema gives `x-unit`, it may carry a unit, and the result is in the schema's unit. Where it
+    says `x-file`, the string is the name of a file that `is_file` must find.
 
     Raises:
         ConfigurationError: names every place that is wrong, each with its file and line where it has one.
     """
     problems: list[tuple[Place, str]] = []
     converted = _converted(document, schema, schema, (), problems)
+    problems += [
+        (
+            place,
+            f"{_name(place)}: expected a file, found none at '{file}'; check the path, or leave the key out",
+        )
+        for place, file in _files(document, schema, schema, ())
+        if not is_file(file)
+    ]
     failed = {place for place, _ in problems}
     validator = jsonschema.validators.validator_for(schema)(schema)
     for error in sorted(
         validator.iter_errors(converted), key=lambda error: [str(step) for step in error.absolute_path]
     ):
-        place = tuple(error.absolute_path)
+        place = _place(error)
         if error.validator == "additionalProperties":
             problems.extend(_unknown(place, error))
         elif place not in failed:
             problems.append((place, _said(error)))
     if problems:
         lines = _Lines(document, sources)
-        raise ConfigurationError("\n".join(f"{lines.where(place)}: {text}" for place, text in problems))
+        told = dict.fromkeys(f"{lines.where(place)}: {text}" for place, text in problems)
+        raise ConfigurationError("\n".join(told))
     return converted
 
 
@@ -130,9 +153,20 @@ def _converted(
         try:
             return parse(value, schema["x-unit"])
         except UnitError as error:
-            problems.append((place, f"'{_name(place)}': {error}"))
+            problems.append((place, f"{_name(place)}: {error}"))
             return value
     return _scalar(value, schema.get("type"))
+
+
+def _files(value: Any, schema: Any, root: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, str]]:
+    """The names of files in a document, by the schema's `x-file`."""
+    schema = _resolved(schema, root)
+    if isinstance(value, Mapping):
+        named, others = schema.get("properties", {}), schema.get("additionalProperties", {})
+        for key, item in value.items():
+            yield from _files(item, named.get(key, others), root, (*place, key))
+    elif isinstance(value, str) and schema.get("x-file"):
+        yield place, value
 
 
 def _scalar(text: str, kind: Any) -> Any:
@@ -157,24 +191,31 @@ def _unknown(place: Place, error: jsonschema.ValidationError) -> Iterator[tuple[
     known = list(error.schema.get("properties", {}))
     for key in error.instance:
         if key not in known:
-            yield (*place, key), f"unknown key '{key}' in '{_name(place)}'; {_advice(str(key), known)}"
+            yield (*place, key), f"unknown key '{key}' in {_name(place)}; {_advice(str(key), known)}"
 
 
 def _said(error: jsonschema.ValidationError) -> str:
-    name, found = _name(tuple(error.absolute_path)), json.dumps(error.instance, ensure_ascii=False)
+    name, found = _name(_place(error)), json.dumps(error.instance, ensure_ascii=False)
     unit = error.schema.get("x-unit") if isinstance(error.schema, Mapping) else None
     keyword, wanted = str(error.validator), error.validator_value
     if keyword == "required":
         missing = [key for key in wanted if key not in error.instance]
-        return f"'{name}' lacks {_listed(missing)}; add {'it' if len(missing) == 1 else 'them'}"
+        return f"{name} lacks {_listed(missing)}; add {'it' if len(missing) == 1 else 'them'}"
     if keyword == "type":
         example = f" in {unit}, such as '1 {unit}'" if unit else ""
-        return f"'{name}': expected type {wanted}{example}, found {found}"
+        return f"{name}: expected {_TYPES.get(wanted, wanted)}{example}, found {found}"
     if keyword == "enum":
-        return f"'{name}': expected one of {_listed(wanted)}, found {found}"
+        return f"{name}: expected one of {_listed(wanted)}, found {found}"
     if keyword in _BOUNDS:
-        return f"'{name}': expected {_BOUNDS[keyword]} {wanted}{' ' + unit if unit else ''}, found {found}"
-    return f"'{name}': {error.schema.get('description') or error.message}, found {found}"
+        return f"{name}: expected {_BOUNDS[keyword]} {wanted}{' ' + unit if unit else ''}, found {found}"
+    described = error.schema.get("description")
+    return f"{name}: {f'expected {described}' if described else error.message}, found {found}"
+
+
+def _place(error: jsonschema.ValidationError) -> Place:
+    """Where the mistake is; a key that is no name is at itself, not at what holds it."""
+    key = (error.instance,) if "propertyNames" in error.absolute_schema_path else ()
+    return (*error.absolute_path, *key)
 
 
 def _advice(key: str, known: Iterable[str]) -> str:
@@ -187,7 +228,7 @@ def _listed(words: Iterable[Any]) -> str:
 
 
 def _name(place: Place) -> str:
-    return ".".join(str(step) for step in place) or "the configuration"
+    return f"'{'.'.join(str(step) for step in place)}'" if place else "the configuration"
 
 
 class _Lines:

@@ -166,6 +166,11 @@ def _check(process: str, request: Request) -> None:
     for option, value, unit in positive:
         if value is not None and not value > 0:
             raise ProcessError(f"process '{process}': expected {option} above 0{unit}, found {value}{unit}")
+    if request.mass is not None and process != "zprime":
+        raise ProcessError(
+            f"process '{process}': expected no --mass, which is that of a Z′, found {request.mass:g} GeV; "
+            "leave it out"
+        )
     if request.mass_range is None:
         return
     low, high = request.mass_range

@@ -170,6 +170,8 @@ class EventFile:
         try:
             self._reader.read_event(event)
         except RuntimeError as error:
+            if self._text.ends():
+                self._check_whole(read)
             raise HepMCError(
                 f"'{self._path}': after {read} events: expected an event that fits the header, each weight "
                 f"a finite number, found otherwise ({str(error).partition(': ')[2] or error}); "
@@ -179,7 +181,7 @@ class EventFile:
             return None
         return event
 
-    def _check_end(self, read: int, last: pyhepmc.GenEvent | None) -> None:
+    def _check_whole(self, read: int) -> None:
         if self._text.error is not None:
             raise self._text.error
         if self._footer not in self._text.tail:
@@ -187,6 +189,9 @@ class EventFile:
                 f"'{self._path}': expected the line '{self._footer.decode()}' at the end, found none after "
                 f"{read} events: it is cut off or damaged; make it or copy it again"
             )
+
+    def _check_end(self, read: int, last: pyhepmc.GenEvent | None) -> None:
+        self._check_whole(read)
         if self._text.events != read:
             raise HepMCError(
                 f"'{self._path}': after {read} events: expected another, found one that cannot be read: "
@@ -273,6 +278,10 @@ class _Watched:
         self.events += (seam + data).count(_EVENT)
         self.tail = (self.tail + data)[-self.TAIL :]
         return len(data)
+
+    def ends(self) -> bool:
+        """Whether nothing more can be read; what is read to know that is lost."""
+        return not self.readinto(memoryview(bytearray(1)))
 
     def _read(self, size: int) -> bytes:
         try:

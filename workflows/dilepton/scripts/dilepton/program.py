@@ -9,6 +9,11 @@ from types import FrameType
 from dilepton.errors import AnalysisError
 
 FAILED = 2
+_WANTED = {
+    errno.ENOENT: "a file or folder, found none",
+    errno.EISDIR: "a file, found a folder",
+    errno.ENOTDIR: "a folder before the last '/', found a file",
+}
 
 
 def run(main: Callable[[], None]) -> None:
@@ -45,8 +50,8 @@ def _described(error: OSError) -> str:
         return f"{subject}the disk is full; nothing was written; free some space and run the step again"
     if error.errno == errno.EFBIG:
         return f"{subject}the file would pass this process's size limit; nothing written; raise `ulimit -f`"
-    if error.errno == errno.ENOENT:
-        return f"{subject}expected a file or folder, found none ({reason}); check the path"
+    if error.errno in (errno.ENOENT, errno.EISDIR, errno.ENOTDIR):
+        return f"{subject}expected {_WANTED[error.errno]} ({reason}); check the path"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{subject}{reason}; ask for permission or choose another path"
     return f"{subject}{reason}"
