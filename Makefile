@@ -1,5 +1,6 @@
 # make demo   the quick analysis with what this machine has, from a fresh clone
 # make test   everything that must hold: style, types, tests; installs what they need
+# make coverage   the tests, and which lines of the package they reach in any process (a third slower)
 # make forms  the dilepton analysis for Snakemake, yadage and REANA in build/forms; see docs/export.md
 # make lock   resolve envs/*.in into the locked environments
 
@@ -12,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 CORES ?= $(shell nproc)
 BIN := .venv/bin
 
-.PHONY: help demo test check unit contract bench forms lock clean
+.PHONY: help demo test coverage check unit contract bench forms lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -42,7 +43,8 @@ check: .venv/dev.stamp
 	$(BIN)/snakefmt --check Snakefile workflows
 	$(BIN)/snakemake --lint
 
-# The tests with real engines are in files of few and long tests; they begin first, so that no core waits at the end.
+# The longest files of tests begin first (tests/conftest.py), so that no core waits at the end. What is measured is the
+# tests' own processes; `make coverage` measures those of the commands that they call, too.
 # Without root the engines that are missing stay missing, and their tests are skipped; never where CI is set.
 test: check
 	tests/machine/prepare.sh || test -z "$${CI:-}"
@@ -51,6 +53,9 @@ test: check
 	$(BIN)/coverage run -m pytest -n $(CORES) --dist loadscope --no-loadscope-reorder --durations=30
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+coverage: export RELANCE_MEASURE := processes
+coverage: test
 
 # IMAGES says what a registry calls the images: IMAGES="--image generation=… --image analysis=…".
 CONFIG ?= quick
