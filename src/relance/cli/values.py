@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+import yaml
+
 from relance import document
 from relance.errors import InputError
 
@@ -14,8 +16,15 @@ def configuration(given: str, analysis: Path, here: Path) -> Path:
     """Return the configuration file that is meant: a path, or the name of one that the analysis brings.
 
     Raises:
-        InputError: there is no such file, or two analyses in the folder have one of this name.
+        InputError: there is no such file, or two analyses in the folder have one of this name; or it isn't
+            YAML with keys, of which Snakemake wouldn't say the line.
     """
+    found = _found(given, analysis, here)
+    _check(found)
+    return found
+
+
+def _found(given: str, analysis: Path, here: Path) -> Path:
     for folder in (here, analysis):
         if (folder / given).is_file():
             return (folder / given).resolve()
@@ -31,6 +40,26 @@ def configuration(given: str, analysis: Path, here: Path) -> Path:
         found=" and ".join(map(str, named)) or "neither",
         next_step=f"write '--config {nearest[0]}'" if nearest else "give the file's path",
     )
+
+
+def _check(path: Path) -> None:
+    try:
+        node = yaml.compose(path.read_bytes(), Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise InputError(
+            f"{path}:{1 if mark is None else mark.line + 1}: not YAML",
+            expected="correct YAML (look at indentation, quotes and colons)",
+            found=getattr(error, "problem", None) or "text that isn't UTF-8",
+            next_step="correct this line or the one before",
+        ) from error
+    if not isinstance(node, yaml.MappingNode):
+        raise InputError(
+            f"{path}:{1 if node is None else node.start_mark.line + 1}: a configuration",
+            expected="keys with values, such as 'seed: 1'",
+            found="nothing" if node is None else f"a {node.id}",
+            next_step="write them, or give another file",
+        )
 
 
 def settings(assignments: Iterable[str]) -> dict[str, object]:

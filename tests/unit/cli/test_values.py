@@ -46,7 +46,7 @@ def analysis(tmp_path: Path) -> Path:
     for name in ("tiny", "quick"):
         path = tmp_path / "workflows" / "dilepton" / "config" / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        path.write_text("seed: 1\n", "utf-8")
     return tmp_path
 
 
@@ -72,3 +72,20 @@ def test_a_name_that_two_analyses_have_is_refused(analysis: Path) -> None:
     other.touch()
     with pytest.raises(InputError, match=r"dilepton/config/tiny\.yaml and .*other/config/tiny\.yaml"):
         values.configuration("tiny", analysis, Path("/"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"seed: 1\nsamples: [dy,\n", r"own.yaml:3: not YAML: found .+, expected correct YAML"),
+        (b"seed: \xff\n", r"own.yaml:1: not YAML: found "),
+        (b"", r"own.yaml:1: a configuration: found nothing, expected keys with values"),
+        (b"# nothing\n- seed\n", r"own.yaml:2: a configuration: found a sequence, expected keys with values"),
+    ],
+)
+def test_a_configuration_that_is_none_is_refused_with_its_line(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "own.yaml").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        values.configuration("own.yaml", tmp_path, tmp_path)
