@@ -108,6 +108,20 @@ def test_a_capsule_reproduces_its_products_and_the_run_is_recorded(
     assert not done.path.is_relative_to(work.analysis)
 
 
+def test_an_input_that_was_not_fetched_is_named_with_how_to_get_it(
+    store: Store, counting: Capsule, tmp_path: Path
+) -> None:
+    files = tuple(
+        replace(file, stored=None, locations=("https://example.org/a.txt",))
+        if file.path == "data/a.txt"
+        else file
+        for file in counting.files
+    )
+    lacking = folder.prepare(store, replace(counting, files=files), tmp_path / "work")
+    with pytest.raises(InputError, match=r"add --fetch: data/a\.txt is kept elsewhere"):
+        execution.graph(lacking, settings())
+
+
 def test_the_graph_follows_the_values_given_and_nothing_runs(work: Work) -> None:
     engine = execution.engine(work, settings())
     graph = execution.graph(work, settings(values={"samples": ["a"]}), engine)

@@ -43,7 +43,7 @@ def not_closed(record: RunRecord, specification: Specification) -> Iterator[str]
     """Yield what the jobs need from outside of the capsule."""
     for outside in specification.outside:
         rules = f" (rules {', '.join(outside.rules)})" if outside.rules else ""
-        yield f"{outside.kind}: {outside.name}{rules}"
+        yield f"{outside.kind}: {outside.name}{rules}: {outside.reason}"
     if record.run.read_outside != UNKNOWN:
         for file in record.run.read_outside:
             if file.path.startswith(_OWN):  # the values given for the run, which its configuration holds

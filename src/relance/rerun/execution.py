@@ -20,6 +20,7 @@ from relance.rerun import configuration, images
 from relance.rerun.folder import Work
 from relance.rerun.images import Images
 
+_MOST_NAMED = 5
 _TIMEOUT = 600.0  # seconds that reading a workflow may take
 
 
@@ -127,11 +128,14 @@ def graph(
     if found is not None:
         _require_inside(work, (path for job in found.jobs for path in (*job["output"], *job["log"])))
     if found is None:
+        lacking = ", ".join(file.path for file in work.missing[:_MOST_NAMED] if file.locations)
         raise InputError(
             "the workflow of the capsule can't be read",
             expected="Snakemake to list its jobs",
             found=problem or "nothing that it said",
-            next_step="give other values, or ask the capsule's authors",
+            next_step=f"add --fetch: {lacking} is kept elsewhere, and comes only if that is asked for"
+            if lacking
+            else "give other values, or ask the capsule's authors",
         )
     return found
 

@@ -127,7 +127,9 @@ def reproduce(store: Store, capsule: Capsule, request: Request, effects: Effects
 def open_ends(capsule: Capsule) -> tuple[str, ...]:
     """Return what a rerun needs and the capsule doesn't hold, in words."""
     outside = [
-        f"{outside.kind} {outside.name}: {outside.reason}" for outside in capsule.specification.outside
+        f"{outside.kind}: {outside.name}: {outside.reason}"
+        for outside in capsule.specification.outside
+        if not any(told.startswith(f"{outside.kind}: {outside.name}") for told in capsule.not_closed)
     ]
     files = [
         f"{file.role} {file.path}, {file.size} bytes: {_where(file)}"
