@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -122,8 +123,9 @@ def _check(parsed: Any, path: Path, shown: Path, toplevel: Path) -> None:
     except ImportError as error:
         raise lines.missing() from error
     uri = path.as_uri()
+    refused: list[str] = []
     options = parser.LoadingOptions(
-        fetcher=_fetcher(toplevel), fileuri=uri, baseuri=path.parent.as_uri(), no_link_check=True
+        fetcher=_fetcher(toplevel, refused), fileuri=uri, baseuri=path.parent.as_uri(), no_link_check=True
     )
     logging.getLogger("salad").setLevel(logging.ERROR)
     # Several processes in one file are looked at one by one: the library takes them together for less.
@@ -135,6 +137,8 @@ def _check(parsed: Any, path: Path, shown: Path, toplevel: Path) -> None:
                 one.update(shared)
             parser.load_document_by_yaml(one, uri, options)
     except (SchemaSaladException, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        if refused:  # of which the library says something else
+            raise _elsewhere(shown, parsed, path, refused[0]) from error
         raise _invalid(shown, uri, error) from error
 
 
@@ -152,7 +156,36 @@ def _invalid(shown: Path, uri: str, error: Exception) -> InputError:
     )
 
 
-def _fetcher(toplevel: Path) -> Fetcher:
+def _elsewhere(shown: Path, parsed: Any, path: Path, url: str) -> InputError:
+    split = urlsplit(url)
+    local = split.scheme == "file"
+    name = os.path.relpath(unquote(split.path), path.parent) if local else url
+    return InputError(
+        f"{shown}:{_line(parsed, name)}: {name!r} can't be read",
+        expected="a file in the toplevel",
+        found="none" if local else "an address, from which nothing is fetched",
+        next_step="name the folder that holds all with --toplevel"
+        if local
+        else "fetch it, and name the file",
+    )
+
+
+def _line(parsed: Any, name: str) -> int:
+    """Return the line of what imports a file; that of the document if it is an import of an import."""
+    several: list[Any] = [parsed]
+    while several:
+        one: Any = several.pop()
+        if hasattr(one, "lc") and hasattr(one, "values"):
+            for key in ("$import", "$include"):
+                if key in one and os.path.normpath(str(one[key])) == os.path.normpath(name):
+                    return int(one.lc.line) + 1
+            several += one.values()
+        elif isinstance(one, list):
+            several += one
+    return 1
+
+
+def _fetcher(toplevel: Path, refused: list[str]) -> Fetcher:
     """Return what reads further files for the library: those in the toplevel, nothing from the network."""
     from schema_salad.exceptions import ValidationException  # noqa: PLC0415
     from schema_salad.fetcher import Fetcher  # noqa: PLC0415
@@ -161,6 +194,7 @@ def _fetcher(toplevel: Path) -> Fetcher:
         def fetch_text(self, url: str, content_types: list[str] | None = None) -> str:  # noqa: ARG002
             path = _path(url)
             if path is None:
+                refused.append(url)
                 raise ValidationException(f"{url} isn't a file in {toplevel}")
             return path.read_text("utf-8")
 

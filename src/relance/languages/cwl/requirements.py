@@ -33,6 +33,8 @@ class Requirements:
     hinted: Mapping[str, Part] = field(default_factory=dict)
     notes: tuple[tuple[str, str], ...] = ()
     """What isn't heeded: where it stands, and what it is."""
+    types: Mapping[str, Part] = field(default_factory=dict)
+    """Types that have names."""
 
     def within(self, part: Part) -> Requirements:
         """Return what is in force in a process or step.
@@ -40,13 +42,15 @@ class Requirements:
         Raises:
             UnsupportedError: something is required that can't be had.
         """
-        needed, hinted, notes = dict(self.needed), dict(self.hinted), []
+        needed, hinted, notes, types = dict(self.needed), dict(self.hinted), [], dict(self.types)
         for key, found in (("requirements", needed), ("hints", hinted)):
             for written, one in documents.listed(part.get(key), "class"):
                 name = documents.local(written)
                 if name == "LoadListingRequirement" and _listing(one) == "no_listing":
                     continue
-                if name in _NOTED or (key == "hints" and name not in _HEEDED):
+                if name == "SchemaDefRequirement":
+                    types |= _types(one)
+                elif name in _NOTED or (key == "hints" and name not in _HEEDED):
                     notes.append((one.where, f"'{name}' isn't heeded"))
                 elif name not in _HEEDED:
                     expected = "one that a container, a shell or Snakemake can give"
@@ -54,7 +58,7 @@ class Requirements:
                     raise limits.unsupported(one, what, found=name, expected=expected)
                 else:
                     found[name] = one
-        return Requirements(needed, hinted, (*self.notes, *notes))
+        return Requirements(needed, hinted, (*self.notes, *notes), types)
 
     def get(self, name: str) -> Part | None:
         """Return a requirement."""
@@ -140,6 +144,24 @@ def _staged(part: Part, version: str) -> Staged:
         limits.text(part.need("entry", "an entry"), version),
         None if name is None else limits.text(name, version),
     )
+
+
+def _types(part: Part) -> dict[str, Part]:
+    """Return the types that a requirement names, by their last names."""
+    found: dict[str, Part] = {}
+    listed = [part.need("types", "SchemaDefRequirement")]
+    while listed:
+        one = listed.pop(0)
+        if isinstance(one.value, list):
+            listed = [*one.each(), *listed]
+            continue
+        name = documents.local(one.need("name", "a named type").text())
+        if name in found and found[name].where != one.where:
+            raise limits.unsupported(
+                one, f"two types are called '{name}'", found=found[name].where, expected="names of their own"
+            )
+        found[name] = one
+    return found
 
 
 def _listing(part: Part) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 
 from relance.languages.cwl import documents, limits, types
 from relance.languages.cwl.documents import Process
@@ -53,7 +54,7 @@ def read(process: Process, inherited: Requirements, given: Given) -> tuple[Tool,
     for name, one in documents.listed(part.get("inputs"), "id"):
         if one.value == "stdin":
             streams["stdin"] = f"$(inputs['{documents.local(name)}'].path)"
-        inputs.append(read_input(name, one, version, given))
+        inputs.append(read_input(name, one, version, given, needs.types))
     outputs = []
     for name, one in documents.listed(part.get("outputs"), "id"):
         kind = one.value if isinstance(one.value, str) else one.need("type", "an output").value
@@ -61,7 +62,7 @@ def read(process: Process, inherited: Requirements, given: Given) -> tuple[Tool,
             streams[kind] = streams[kind] or f"{documents.local(name)}.{kind}"
             outputs.append(Output(documents.local(name), Plain("File"), (streams[kind] or "",)))
         else:
-            outputs.append(_output(documents.local(name), one, version))
+            outputs.append(_output(documents.local(name), one, version, needs.types))
     command = part.get("baseCommand")
     arguments = part.get("arguments")
     tool = Tool(
@@ -84,8 +85,8 @@ def read(process: Process, inherited: Requirements, given: Given) -> tuple[Tool,
     return tool, needs
 
 
-def read_input(name: str, part: Part, version: str, given: Given) -> Input:
-    """Return an input of a tool or workflow.
+def read_input(name: str, part: Part, version: str, given: Given, known: Mapping[str, Part]) -> Input:
+    """Return an input of a tool or workflow; `known` has types by their names.
 
     Raises:
         UnsupportedError: something in it can't be compiled.
@@ -94,7 +95,7 @@ def read_input(name: str, part: Part, version: str, given: Given) -> Input:
     name = documents.local(name)
     if not isinstance(part.value, dict):
         stdin = part.value == "stdin"
-        return Input(name, Plain("File") if stdin else types.read(part, version))
+        return Input(name, Plain("File") if stdin else types.read(part, version, known))
     keys = ("type", "inputBinding", "default", "secondaryFiles", "format", "streamable", "loadContents")
     limits.only(part, f"the input '{name}'", *keys)
     kind = part.need("type", "an input")
@@ -114,7 +115,7 @@ def read_input(name: str, part: Part, version: str, given: Given) -> Input:
         contents = contents or bool(bound.mapping().get("loadContents"))
     return Input(
         name,
-        Plain("File") if kind.value == "stdin" else types.read(kind, version),
+        Plain("File") if kind.value == "stdin" else types.read(kind, version, known),
         None if bound is None else types.binding(bound, version),
         default,
         beside,
@@ -149,13 +150,13 @@ def secondary(part: Part, *, required: bool) -> tuple[Secondary, ...]:
     return tuple(found)
 
 
-def _output(name: str, part: Part, version: str) -> Output:
+def _output(name: str, part: Part, version: str, known: Mapping[str, Part]) -> Output:
     if not isinstance(part.value, dict):
-        return Output(name, types.read(part, version))
+        return Output(name, types.read(part, version, known))
     limits.only(
         part, f"the output '{name}'", "type", "outputBinding", "secondaryFiles", "format", "streamable"
     )
-    kind = types.read(part.need("type", "an output"), version)
+    kind = types.read(part.need("type", "an output"), version, known)
     beside = secondary(part, required=False)
     bound = part.get("outputBinding")
     if bound is None:

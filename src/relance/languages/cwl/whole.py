@@ -83,7 +83,12 @@ rule workflow:
         fi
         export CWL_SINGULARITY_CACHE="${{CWL_SINGULARITY_CACHE:-$PWD/.images}}"
         mkdir -p "$CWL_SINGULARITY_CACHE"
-        trap 'rm -rf "$TMPDIR"; rmdir "$CWL_SINGULARITY_CACHE" 2> /dev/null || true' EXIT
+        tidy() {{
+            # A container that has just ended may still hold its folder for a moment.
+            for _ in 1 2 3 4 5; do rm -rf "$TMPDIR" 2> /dev/null && break || sleep 1; done
+            rmdir "$CWL_SINGULARITY_CACHE" 2> /dev/null || true
+        }}
+        trap tidy EXIT
         engine=()
         if [ "$kind" = broker ]; then
             echo "cwltool can't run containers in a sandbox" > {log}

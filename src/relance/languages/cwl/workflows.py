@@ -80,7 +80,7 @@ class _Reader:
         needs = inherited.within(part)
         self.notes += needs.notes
         inputs = tuple(
-            tools.read_input(name, one, version, self._given)
+            tools.read_input(name, one, version, self._given, needs.types)
             for name, one in documents.listed(part.get("inputs"), "id")
         )
         steps = tuple(

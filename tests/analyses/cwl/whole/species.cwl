@@ -1,10 +1,11 @@
 cwlVersion: v1.2
 class: Workflow
-doc: Named types and outputs in fields of a record, which aren't compiled.
+doc: Files that a tool may change where they lie, which isn't compiled.
 requirements:
   SchemaDefRequirement:
     types:
       - $import: sample.yml
+  InplaceUpdateRequirement: {inplaceUpdate: false}
 inputs:
   sample: sample.yml#sample
 outputs:

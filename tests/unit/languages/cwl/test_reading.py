@@ -10,7 +10,17 @@ from relance.errors import InputError, MissingPartError
 from relance.languages.cwl import compiling, documents, parameters, workflows
 from relance.languages.cwl.given import Given
 from relance.languages.cwl.limits import UnsupportedError
-from relance.languages.cwl.model import Array, Enum, Plain, Secondary, Staged, Tool, Union
+from relance.languages.cwl.model import (
+    Array,
+    Enum,
+    Member,
+    Plain,
+    Record,
+    Secondary,
+    Staged,
+    Tool,
+    Union,
+)
 from relance.languages.cwl.workflows import Reading
 
 TOOL = """cwlVersion: v1.2
@@ -65,6 +75,52 @@ def test_a_tool_alone_is_a_workflow_of_one_step(tmp_path: Path) -> None:
 def test_types_are_read_however_they_are_written(tmp_path: Path, written: str, expected: Any) -> None:
     found = tool(tmp_path, TOOL.replace("text: string", f"text: {{type: {written}}}"))
     assert found.inputs[0].type == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("../types.yml", r"w\.cwl:6: '../types.yml' can't be read: found none, .* with --toplevel"),
+        ("http://127.0.0.1:9/t.yml", r"w\.cwl:6: 'http://127.0.0.1:9/t.yml' .* nothing is fetched"),
+    ],
+)
+def test_types_in_a_file_that_may_not_be_read_are_refused_by_its_name(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    text = f"requirements:\n  SchemaDefRequirement: {{types: [\n    {{$import: '{name}'}}]}}\ninputs:"
+    with pytest.raises(InputError, match=reason):
+        read(tmp_path, TOOL.replace("inputs:", text))
+
+
+NAMED = """  SchemaDefRequirement:
+    types:
+      - {name: mass, type: enum, symbols: [light, heavy]}
+      - {name: point, type: record, fields: {mass: mass}}
+      - {name: self, type: array, items: self}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("'#mass'", Enum(("light", "heavy"))),
+        ("'#mass[]?'", Union((Plain("null"), Array(Enum(("light", "heavy")))))),
+        ("point", Record((Member("mass", Enum(("light", "heavy"))),))),
+    ],
+)
+def test_types_have_names(tmp_path: Path, written: str, expected: Any) -> None:
+    text = TOOL.replace("inputs:", f"requirements:\n{NAMED}inputs:").replace(
+        "string", f"{{type: {written}}}", 1
+    )
+    assert tool(tmp_path, text).inputs[0].type == expected
+
+
+def test_a_type_within_itself_and_two_of_one_name_are_refused(tmp_path: Path) -> None:
+    text = TOOL.replace("inputs:", f"requirements:\n{NAMED}inputs:").replace("string", "'#self'", 1)
+    with pytest.raises(UnsupportedError, match=r"w\.cwl:9: a type isn't supported: found 'self'"):
+        read(tmp_path, text)
+    with pytest.raises(UnsupportedError, match=r"w\.cwl:9: two types are called 'mass'"):
+        read(tmp_path, text.replace("name: self", "name: 'other#mass'"))
 
 
 def test_files_beside_files_are_required_of_inputs_only(tmp_path: Path) -> None:
