@@ -55,6 +55,12 @@ def test_a_change_of_the_signal_leaves_the_background_jobs_as_they_are() -> None
     assert "--mass 2500" in after.generation_options("templates", "signal", 0)
 
 
+def test_the_order_of_the_samples_changes_no_job() -> None:
+    samples = configuration()["samples"]
+    turned = Plan(configuration(samples=dict(reversed(samples.items()))))
+    assert turned.backgrounds == Plan(configuration()).backgrounds == sorted(samples)
+
+
 def test_a_given_hepmc_file_stands_in_for_generation() -> None:
     plan = Plan(configuration(parts=4, signal=signal(hepmc="mine.hepmc.gz", cross_section=0.5)))
     assert plan.given("templates", "signal") == "mine.hepmc.gz"

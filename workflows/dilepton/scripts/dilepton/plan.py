@@ -66,8 +66,8 @@ class Plan:
 
     @property
     def backgrounds(self) -> list[str]:
-        """Names of the background samples, in the order of the configuration."""
-        return list(self.configuration["samples"])
+        """Names of the background samples, sorted: no result depends on the order in the configuration."""
+        return sorted(self.configuration["samples"])
 
     @property
     def injects_signal(self) -> bool:
