@@ -23,11 +23,12 @@ CONFIGURATIONS = synthetic.ANALYSIS / "config"
 SCHEMA = synthetic.ANALYSIS / "schemas/config.schema.json"
 STREAMS = (TEMPLATES, PSEUDODATA)
 # Quick's events a fb⁻¹, or more. More for pseudo-data, so that few of their events come in any two draws:
-# their largest p is 0.3. More at the Z peak, to know where it is.
+# their largest p is 0.3. More at the Z peak, to know where it is. Fewer of two bosons, which take longest, and
+# of whose pseudo-data few come in any draw.
 LUMINOSITY = 2.0
 EVENTS = {TEMPLATES: 1500, PSEUDODATA: 3000}
-EVENTS_AT_PEAK = 3000
 PEAK = "dy_60_120"
+EVENTS_OF = {PEAK: 3000, "diboson": 1000}
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def make(folder: Path, program: Program) -> RealEvents:
     """Generate, reduce and fill histograms of all samples, as many at once as there are cores."""
     settings = configured("quick")
     settings["events"] = EVENTS
-    settings["samples"][PEAK]["events"] = EVENTS_AT_PEAK
+    for name, events in EVENTS_OF.items():
+        settings["samples"][name]["events"] = events
     plan = Plan(settings)
     for stream in STREAMS:
         (folder / stream).mkdir()

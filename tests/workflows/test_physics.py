@@ -17,7 +17,7 @@ import realevents
 import synthetic
 import uproot
 from iminuit import Minuit
-from realevents import EVENTS, EVENTS_AT_PEAK, LUMINOSITY, PEAK, STREAMS, RealEvents
+from realevents import EVENTS, EVENTS_OF, LUMINOSITY, PEAK, STREAMS, RealEvents
 from scipy import integrate
 from scipy.stats import chi2
 
@@ -71,7 +71,7 @@ def test_no_event_of_a_configuration_stands_for_more_than_one(events: RealEvents
     ]
     assert max(p for *_, p in drawn) < LARGEST_PROBABILITY
     for sample, region, p in drawn:
-        generated = EVENTS_AT_PEAK if sample == PEAK else EVENTS[PSEUDODATA]
+        generated = EVENTS_OF.get(sample, EVENTS[PSEUDODATA])
         there = p * settings["luminosity"] / LUMINOSITY * generated / settings["events"]["pseudodata"]
         assert there < 1, (sample, region)
 
@@ -96,7 +96,7 @@ def test_every_cutflow_adds_up_to_the_histogram_of_what_is_left(events: RealEven
         sample = events.sample(stream, name)
         counts = [step["events"] for step in cutflow]
         sums = [step["sum_of_weights"] for step in cutflow]
-        assert counts[0] == sample.metadata.events == (EVENTS_AT_PEAK if name == PEAK else EVENTS[stream])
+        assert counts[0] == sample.metadata.events == EVENTS_OF.get(name, EVENTS[stream])
         assert all(later <= earlier for earlier, later in pairwise(counts))
         assert counts[-1] == len(rows["weight"])
         assert sums[0] == pytest.approx(sample.metadata.sum_of_weights)
