@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,9 @@ from relance.engines.reana import declared
 from relance.errors import InputError
 from relance.languages import snakefile
 from relance.languages import yadage as reader
-from relance.languages.writing import serial
 from relance.store.store import Store
+
+from .reana.server import HERE, TOKEN, Generation, serving
 
 ANALYSES = Path(__file__).parents[1] / "analyses"
 MACHINE = Path(__file__).parents[1] / "machine"
@@ -44,7 +46,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     analysis = shutil.copytree(ANALYSES / "recastable", folder / "analysis")
     source = form_sources.of_folder(analysis, None, os.environ, folder)
     forms.write(source, "snakemake", {}, folder / "snakemake")
-    forms.write(source, "reana", {}, folder / "reana")
+    forms.write(
+        source, "reana", {"docker://relance/recastable": "registry.example/search:1"}, folder / "reana"
+    )
     forms.write(source, "yadage", {"docker://relance/recastable": ""}, folder / "yadage")
     return folder
 
@@ -88,17 +92,39 @@ def test_the_form_for_yadage_makes_the_same_files_in_yadage(exported: Path, made
     assert products(exported / "work/form") == made
 
 
-def test_the_serial_form_makes_the_same_files_step_by_step(exported: Path, made: dict[str, bytes]) -> None:
-    declared = yaml.safe_load((exported / "reana/reana.yaml").read_text("utf-8"))
-    workspace = exported / "workspace"
-    for path in declared["inputs"]["files"]:
-        (workspace / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(exported / "reana" / path, workspace / path)
-    for step in declared["workflow"]["specification"]["steps"]:
-        text = serial.command(step, declared["inputs"]["parameters"])
-        subprocess.run(["bash", "-c", text], cwd=workspace, check=True)
+@pytest.mark.parametrize(("form", "generation"), [("reana", Generation.JSON), ("yadage", Generation.BEARER)])
+def test_a_server_makes_the_same_files_of_the_forms_for_reana(  # noqa: PLR0917
+    form: str,
+    generation: Generation,
+    exported: Path,
+    made: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Servers of 0.9 take serial steps; yadage itself runs its form, as in REANA's engine."""
+    engine = HERE
+    if form == "yadage":
+        engine = replace(HERE, yadage=subprocess.check_output([MACHINE / "yadage.sh"], text=True).strip())
+    for name in ("XDG_CACHE_HOME", "RELANCE_STORE"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("REANA_ACCESS_TOKEN", TOKEN)
+    got = tmp_path / "got"
+    options = ["--skip-images", "--interval=0.2", "-q"]
+    with serving(tmp_path / "server", generation, engine=engine) as server:
+        monkeypatch.setenv("REANA_SERVER_URL", server.address)
+        assert run_command_line(["reana", "submit", str(exported / form), "--wait", *options]) == 0
+        assert run_command_line(["reana", "fetch", "-q", "-o", str(got)]) == 0
+        assert server.violations == []
+        workspace = server.only().workspace
     assert products(workspace) == made
-    assert all((workspace / path).is_file() for path in declared["outputs"]["files"])
+    declared = yaml.safe_load((exported / form / "reana.yaml").read_text("utf-8"))
+    for path in declared["outputs"]["files"]:
+        assert (got / path).read_bytes() == (workspace / path).read_bytes()
+    (record,) = got.glob(".snakemake/relance/run-*/record.json")
+    found = json.loads(record.read_text("utf-8"))
+    assert found["run"]["snakemake"] == "unknown"
+    assert {job["status"] for job in found["jobs"]} == {"ok"}
+    assert all("set -euo pipefail" in job["command"] for job in found["jobs"])
 
 
 def test_our_reader_makes_the_same_of_the_serial_form(exported: Path) -> None:

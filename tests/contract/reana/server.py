@@ -14,6 +14,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import ssl
@@ -40,6 +41,8 @@ from . import console
 TOKEN = "only-for-tests-Zk3v9"  # noqa: S105
 CAPABILITY = "workflow-specification-bundles-v1"
 OPTIONS = ("--cores", "2", "--nocolor", "--printshellcmds")
+STAMP = "+[%a %b %e %H:%M:%S %Y]"
+YADAGE = Path(__file__).parents[2] / "machine/reana_yadage.py"
 MOST_FILES, MOST_BYTES = 1_000, 100 << 20
 STATES = ("created", "queued", "pending", "running", "finished", "failed", "stopped", "deleted")
 
@@ -78,6 +81,8 @@ class Engine:
     program: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
     """What jobs see beside the environment of the tests."""
+    yadage: str = ""
+    """A Python that has yadage, for workflows of it."""
 
     @property
     def names_commands(self) -> bool:
@@ -102,6 +107,10 @@ class Run:
     process: subprocess.Popen | None = None
     starts: int = 0
     engine: Engine = HERE
+    definition: Path = Path()
+    """Folder of what its bundle held."""
+    commands: tuple[str, ...] = ()
+    """Of the jobs of a serial workflow."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +203,11 @@ class Standin:
         """Run Snakemake in the workspace, as the engine does: parameters over what the Snakefile reads."""
         config = self.folder / f"{run.id}.json"
         parameters = merged(run.specification.get("inputs", {}).get("parameters") or {}, run.parameters)
-        config.write_text(json.dumps(parameters))
+        if run.specification["workflow"]["type"] == "yadage":
+            options = {**(run.specification.get("inputs", {}).get("options") or {}), **run.options}
+            config.write_text(json.dumps({"parameters": parameters, "options": options}))
+        else:
+            config.write_text(json.dumps(parameters))
         home = str(self.folder)
         with self.lock:
             if run.status != "queued":
@@ -223,14 +236,27 @@ def command(run: Run, parameters: dict, config: Path) -> list[str | Path]:
     workflow = run.specification["workflow"]
     if workflow["type"] == "snakemake":
         return [*run.engine.program, *OPTIONS, "--snakefile", workflow["file"], "--configfile", config]
-    lines = ["exec 2>&1"]
-    for number, step in enumerate(workflow["specification"]["steps"]):
-        name, log = step.get("name", f"step{number}"), f"logs/{number}.log"
-        text = string.Template("; ".join(step["commands"])).safe_substitute(parameters)
-        lines.append(f"echo 'rule {name}:'; echo '    log: {log}'; echo '    jobid: {number}'; mkdir -p logs")
-        lines.append(f"( {text} ) > {log} 2>&1 || {{ echo 'Error in rule {name}:'; exit 1; }}")
-        lines.append(f"echo 'Finished jobid: {number} (Rule: {name})'")
+    if workflow["type"] == "yadage":
+        return [run.engine.yadage, YADAGE, run.definition, workflow["file"], run.workspace, config]
+    lines = ["exec 2>&1", "mkdir -p logs", f"now() {{ LC_ALL=C date '{STAMP}'; }}"]
+    named = serial_commands(run, parameters)
+    run.commands = tuple(text for _, text in named)
+    for number, (name, text) in enumerate(named):
+        log = f"logs/{number}.log"
+        lines.append(f"now; echo 'rule {name}:'; echo '    log: {log}'; echo '    jobid: {number}'")
+        quoted = shlex.quote(text)
+        lines.append(f"bash -c {quoted} > {log} 2>&1 || {{ echo 'Error in rule {name}:'; exit 1; }}")
+        lines.append(f"now; echo 'Finished jobid: {number} (Rule: {name})'")
     return ["bash", "-c", "\n".join(lines)]
+
+
+def serial_commands(run: Run, parameters: dict) -> list[tuple[str, str]]:
+    """Return a job for each command of each step, with the step's name; all work in the workspace itself."""
+    return [
+        (step.get("name", f"step{position}"), string.Template(text).safe_substitute(parameters))
+        for position, step in enumerate(run.specification["workflow"]["specification"]["steps"])
+        for text in step["commands"]
+    ]
 
 
 def merged(below: dict, above: dict) -> dict:
@@ -250,6 +276,7 @@ def jobs(run: Run) -> dict[str, console.Job]:
     told = console.Console(named=run.engine.names_commands).read(run.log.splitlines())
     found = {console.key(run.id, job): job for job in told}
     for job in found.values():
+        job.command = run.commands[int(job.number)] if run.commands else job.command
         if run.status == "stopped" and job.status == "running":
             job.status = "stopped"
     return found
@@ -449,8 +476,10 @@ class Handler(BaseHTTPRequestHandler):
         if "." in name or not name or re.fullmatch(r"[0-9a-f-]{36}", name):
             raise RefusalError(400, f"Workflow name {name} is not valid")
         if self.state.bundles:
-            specification = self.unbundled()
+            archive = self.unbundled()
+            specification = yaml.safe_load(archive.read("reana.yaml"))
         else:
+            archive = None
             given = self.json()
             specification = given if isinstance(given, dict) else {}
             self.check_expanded(specification)
@@ -461,6 +490,9 @@ class Handler(BaseHTTPRequestHandler):
             workspace = self.state.folder / "workspaces" / known
             workspace.mkdir(parents=True)
             run = Run(known, f"{name}.{number}", specification, workspace, now(), engine=self.state.engine)
+            run.definition = self.state.folder / "definitions" / known
+            if archive is not None:
+                archive.extractall(run.definition)
             self.state.runs[known] = run
         told = {"message": "The workflow has been successfully created.", "workflow_id": known}
         told["workflow_name"] = f"{name}.{number}"
@@ -475,7 +507,7 @@ class Handler(BaseHTTPRequestHandler):
             if not {"name", "environment", "commands"} <= set(step) or not step["commands"]:
                 raise RefusalError(400, f"The step {step.get('name')} is not complete")
 
-    def unbundled(self) -> dict:
+    def unbundled(self) -> zipfile.ZipFile:
         kind = self.headers.get("Content-Type", "")
         data = self.body("multipart/form-data")
         parser = email.parser.BytesParser(policy=email.policy.HTTP)
@@ -505,7 +537,7 @@ class Handler(BaseHTTPRequestHandler):
         specification = yaml.safe_load(archive.read("reana.yaml"))
         if specification["workflow"].get("file") not in {None, *found}:
             raise RefusalError(400, "The bundle lacks the workflow's file")
-        return specification
+        return archive
 
     def workflows(self) -> None:
         self.known("type", "verbose", "page", "size", "status", "search")

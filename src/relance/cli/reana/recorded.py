@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,7 @@ def _made(
     found = declared.read(folder)
     if found.language is not Language.SNAKEMAKE or found.file is None:
         outputs = [path for path in found.outputs if (folder / path).exists()]
+        told = replace(told, snakemake=UNKNOWN)  # it is there, but another engine ran this
         return remote.completed(remote.none(folder, (*found.inputs, *outputs), cache), told)
     with counting("recording", quiet=quiet) as progress:
         return remote.of_snakefile(
