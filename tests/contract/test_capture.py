@@ -285,6 +285,30 @@ def test_a_large_input_is_kept_by_reference_or_asked_for(analysis: Path, store: 
     assert held.locations == ("https://example.org/b.txt",)
 
 
+@pytest.mark.parametrize(
+    ("written", "wrong", "words"),
+    [
+        ("file: Snakefile", "file: Snakemakefile", "'Snakefile', which ran"),
+        ("pointer: /total", "pointer: /sum", "results/total.json#/sum"),
+        ("file: results/total.json", "file: results/sum.json", "results/sum.json"),
+        ("file: results/total.json, pointer: /total", "file: Snakefile, pointer: /total", "Snakefile"),
+    ],
+)
+def test_a_specification_that_the_run_contradicts_is_refused(
+    analysis: Path, store: Store, written: str, wrong: str, words: str
+) -> None:
+    assert written in SPECIFICATION
+    (analysis / "specs/counting.yaml").write_text(SPECIFICATION.replace(written, wrong))
+    assert words in refusal(analysis, store)
+
+
+def test_a_parameter_that_nobody_looks_at_is_told(analysis: Path, store: Store) -> None:
+    text = SPECIFICATION.replace("key: threshold}", "key: treshold}")
+    (analysis / "specs/counting.yaml").write_text(text)
+    said = called(analysis, store, "capture", "-o", "mistyped")
+    assert "parameter 'threshold' is written to 'treshold'" in said
+
+
 def test_a_reference_to_other_data_is_refused(analysis: Path, store: Store) -> None:
     specification = yaml.safe_load(SPECIFICATION)
     other = {"path": "data/b.txt", "size": 6, "sha256": "0" * 64, "locations": ["https://example.org/b.txt"]}

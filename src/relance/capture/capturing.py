@@ -9,7 +9,7 @@ from pathlib import Path
 from relance import digest
 from relance.capsule import writing
 from relance.capsule.model import Capsule, CapsuleFile, Parent, Role
-from relance.capture import files, images, jobs, openness, recorded, sources
+from relance.capture import files, images, jobs, openness, recorded, sources, truth
 from relance.capture.files import Candidate
 from relance.capture.images import Import
 from relance.capture.secrecy import Searched
@@ -100,6 +100,7 @@ def plan(request: Request) -> Plan:
     _refuse_large(request, candidates)
     if request.parent is None:  # a recast leaves to its parent what it had no need of
         _refuse_gone(files.gone(request.analysis, record, specification))
+        truth.refuse_untrue(request.analysis, record, specification)
     return Plan(record, specification, listed, candidates)
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from relance.capsule import archive
+from relance.capsule import archive, results
 from relance.capsule import reading as reading_capsules
 from relance.capsule.model import CapsuleImage, Parent
-from relance.capture import capturing, images
+from relance.capture import capturing, images, truth
 from relance.capture.capturing import Captured, Effects, Plan, Request
 from relance.capture.images import Imported
 from relance.cli import places, record, signals
@@ -206,6 +206,8 @@ def _tell(captured: Captured, tar: Path | None) -> None:
     )
     if captured.replaced:
         click.echo(f"    the name meant {captured.replaced} before, which 'relance store gc' removes now")
+    for text in truth.unheard(capsule.specification.interface.parameters, results.configuration(capsule)):
+        click.echo(f"    {text}")
     for text in capsule.unknown:
         click.echo(f"    not known: {text}")
     for text in capsule.not_closed:

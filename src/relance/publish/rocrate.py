@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from relance.capsule.model import Capsule, CapsuleImage, CapsuleJob
+from relance.errors import InputError
 from relance.model import UNKNOWN, Digest
 from relance.results import reading as results
 from relance.specification.model import Parameter, ParameterType
@@ -147,6 +148,13 @@ class _Crate:
         run = self._capsule.run
         path = self._capsule.specification.workflow.file
         identity = self._capsule.specification.identity
+        if path not in self._payload:
+            raise InputError(
+                f"{path}, the workflow that the specification names",
+                expected="a file of the capsule",
+                found="none",
+                next_step="correct 'workflow.file' of the specification, and capture again",
+            )
         yield {
             **self._file(path),
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],

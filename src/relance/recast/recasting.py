@@ -18,6 +18,7 @@ from relance import digest, document
 from relance.capsule import results as captured
 from relance.capsule.checkout import Fetch
 from relance.capsule.model import Capsule
+from relance.capture import truth
 from relance.engines import leavings
 from relance.engines.base import Watch
 from relance.engines.limits import USUAL, Limits
@@ -106,6 +107,7 @@ def plan(request: Request, checked: Checked, say: Callable[[str], None]) -> Plan
     Raises:
         RelanceError: as `recast`, before anything runs.
     """
+    _tell_unheard(request, checked, say)
     with tempfile.TemporaryDirectory(prefix="relance-recast-") as temporary:
         work = _prepared(request, checked, Path(temporary) / _WORK, say)
         settled = reuse.settle(_bench(request, checked, work, say), restoring=request.reuse, dry=True)
@@ -134,6 +136,7 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
         if former is not None and former["status"] == "ok":
             return _again(request, checked, folder, former, effects.say)
         record.begin(folder, beginning)
+        _tell_unheard(request, checked, effects.say)
         with ExitStack() as started:
             try:
                 work = _work(request, checked, folder / _WORK, effects.say)
@@ -177,6 +180,13 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
             _note_run(work, rerun.path)
         record.finish(done, beginning)
     return done
+
+
+def _tell_unheard(request: Request, checked: Checked, say: Callable[[str], None]) -> None:
+    declared = request.capsule.specification.interface.parameters
+    asked = {name: declared[name] for name in checked.parameters}
+    for text in truth.unheard(asked, captured.configuration(request.capsule)):
+        say(text)
 
 
 def folder_name(request: Request, checked: Checked) -> str:

@@ -108,3 +108,12 @@ def test_a_folder_that_is_there_is_not_touched(layout: Layout, capsule: Capsule,
     (tmp_path / "mine").mkdir()
     with pytest.raises(InputError, match="a folder that isn't there yet"):
         crate.export(layout, capsule, Digest("sha256:" + "0" * 64), tmp_path / "mine")
+
+
+def test_a_workflow_that_is_not_in_the_capsule_is_named(
+    layout: Layout, capsule: Capsule, tmp_path: Path
+) -> None:
+    files = tuple(file for file in capsule.files if file.path != "Snakefile")
+    with pytest.raises(InputError, match="Snakefile, the workflow that the specification names"):
+        crate.export(layout, replace(capsule, files=files), Digest("sha256:" + "0" * 64), tmp_path / "c")
+    assert not (tmp_path / "c").exists()
