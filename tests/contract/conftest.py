@@ -20,6 +20,11 @@ def say(*command: str | Path, **options: object) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout.strip()
 
 
+def containers_of(engine: str, folder: Path, **options: object) -> str:
+    """The containers, running or not, that have an analysis's folder: other tests' are there, too."""
+    return say(engine, "ps", "--all", "--quiet", "--filter", f"volume={folder}", **options)
+
+
 @dataclass(frozen=True)
 class Relance:
     """The command `relance`, called in one folder."""

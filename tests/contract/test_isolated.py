@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.contract.conftest import ANALYSES, Relance, say
+from tests.contract.conftest import ANALYSES, Relance, containers_of, say
 
 from relance.engines import isolated
 from relance.engines.base import Watch
@@ -254,9 +254,7 @@ def test_an_interrupted_run_leaves_no_container_and_no_process(
     assert result.status is RunStatus.INTERRUPTED
     assert not half.exists()
     assert not list(toy.analysis.glob(".snakemake/locks/*"))
-    assert [process for process in psutil.process_iter(["cmdline"]) if "61.5" in _line(process)] == []
-    if kind is not RuntimeKind.APPTAINER:
-        assert say(kind.value, "ps", "--all", "--quiet", "--filter", "name=relance-") == ""
+    assert _soon_gone(kind, toy.analysis, "61.5")
     assert toy.run().status is RunStatus.OK
 
 
@@ -294,20 +292,24 @@ def test_a_killed_relance_leaves_no_container_and_no_process(
             assert running.poll() is None
             time.sleep(0.05)
         running.kill()
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not _gone(kind, str(toy.folder)):
-        time.sleep(0.2)
-    assert _gone(kind, str(toy.folder))
+    assert _soon_gone(kind, toy.analysis, "62.5")
     assert toy.run().status is RunStatus.OK
 
 
-def _gone(kind: RuntimeKind, folder: str) -> bool:
+def _soon_gone(kind: RuntimeKind, analysis: Path, pause: str) -> bool:
+    """Whether all containers and processes of a run end; the kernel takes a moment to end what is killed."""
+    deadline = time.monotonic() + 60
+    while not _gone(kind, analysis, pause):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def _gone(kind: RuntimeKind, analysis: Path, pause: str) -> bool:
     lines = [" ".join(_line(process)) for process in psutil.process_iter(["cmdline"])]
-    left = [line for line in lines if folder in line or "sleep 62.5" in line]
-    engine = kind is not RuntimeKind.APPTAINER
-    return not left and not (
-        engine and say(kind.value, "ps", "--all", "--quiet", "--filter", "name=relance-")
-    )
+    left = [line for line in lines if str(analysis.parent) in line or f"sleep {pause}" in line]
+    return not left and (kind is RuntimeKind.APPTAINER or containers_of(kind.value, analysis) == "")
 
 
 @pytest.mark.parametrize("kind", ENGINES)

@@ -105,13 +105,11 @@ def test_an_interrupted_run_leaves_nothing_half_written_and_goes_on(
     toy: Relance, number: signal.Signals, status: int
 ) -> None:
     half = toy.folder / "results" / "greeting.txt"
-    with toy.start("run", "--runtime", "plain", "--set", "pause=30") as running:
+    with toy.start("run", "--runtime", "plain", "--set", "pause=600") as running:
         wait_for(half, running)
-        began = time.monotonic()
         running.send_signal(number)
         _, told = running.communicate(timeout=60)
     assert running.returncode == status
-    assert time.monotonic() - began < 10
     assert "error: interrupted; 0 of 2 steps are done and kept; type the same command to go on" in told
     assert not half.exists()
     assert not list(toy.folder.glob(".snakemake/locks/*"))
@@ -138,9 +136,9 @@ def test_a_killed_relance_takes_its_workflow_with_it(toy: Relance) -> None:
         wait_for(half, running)
         below = psutil.Process(running.pid).children(recursive=True)
         running.kill()
-        running.communicate(timeout=10)
+        running.communicate(timeout=60)
     assert len(below) >= 3  # Snakemake, its job, what watches over them
-    _, alive = psutil.wait_procs(below, timeout=30)
+    _, alive = psutil.wait_procs(below, timeout=60)
     assert alive == []
     again = toy("run", "--runtime", "plain", "-q")
     assert (again.returncode, again.stderr, half.read_text()) == (0, "", "hello\nhello\n")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.contract.conftest import Relance, say
+from tests.contract.conftest import Relance, containers_of, say
 
 from relance.engines import runtimes, standin
 from relance.engines.standin import measured
@@ -153,8 +153,7 @@ def test_an_interrupted_run_leaves_no_container_and_nothing_half_written(
     assert not half.exists()
     assert not list(toy.folder.glob(".snakemake/locks/*"))
     if engine != "apptainer":
-        name = "name=relance-"
-        assert say(engine, "ps", "--all", "--quiet", "--filter", name, env=environment) == ""
+        assert containers_of(engine, toy.folder, env=environment) == ""
 
 
 @pytest.fixture

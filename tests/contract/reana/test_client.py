@@ -420,10 +420,9 @@ def test_no_error_of_a_connection_tells_the_token(
 def test_a_slow_answer_is_asked_for_again(
     newest: Standin, connect: Callable[..., Client], folder: Path
 ) -> None:
-    client = connect(newest, timeout=(5, 0.3))
-    workflow = begun(client, folder)
-    newest.fault(Fault("GET", "/status$", "slow", value=0.6))
-    assert client.state(workflow.id).status is Status.CREATED
+    workflow = begun(connect(newest), folder)
+    newest.fault(Fault("GET", "/status$", "slow", value=2.5))
+    assert connect(newest, timeout=(5, 1)).state(workflow.id).status is Status.CREATED
 
 
 @pytest.mark.parametrize("how", ["drop after", "cut"])

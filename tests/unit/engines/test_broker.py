@@ -122,7 +122,7 @@ def test_noise_runs_nothing_and_disturbs_nobody(
 
 
 def ended(marker: str) -> bool:
-    for _ in range(100):
+    for _ in range(600):
         lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
         if not any(marker in line for line in lines):
             return True

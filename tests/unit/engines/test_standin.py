@@ -185,7 +185,7 @@ def test_a_signal_for_a_job_leaves_who_measures_it_waiting(tmp_path: Path) -> No
         while not started.exists():
             assert job.poll() is None
         os.killpg(job.pid, 15)
-        assert job.wait(10) == 9
+        assert job.wait(60) == 9
     assert note.read_text().startswith("key\t")
 
 
@@ -270,5 +270,5 @@ def test_an_interrupted_job_leaves_no_container(tmp_path: Path, number: int) -> 
         while not started.exists():
             assert job.poll() is None
         job.send_signal(number)
-        assert job.wait(10) == 128 + number
+        assert job.wait(60) == 128 + number
     assert "rm --force" in log.read_text()
