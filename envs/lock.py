@@ -3,12 +3,14 @@
     python envs/lock.py [--upgrade]
 
 Reads pyproject.toml and writes requirements/dev.txt (relance with the extras analysis, compare, cwl, test,
-dev) and run.txt (relance alone). Reads envs/*.in and writes, for each NAME.in, NAME.txt (for pip, images and
-plain runs) and NAME.yaml (the same pins as a conda environment). All these pins are a subset of the
-development pins, so that tests run what users and images hold. Tools that tests compare with have
-environments of their own: tests/machine/*.in to .txt. Resolved for the Python that runs this, which must be
-the images' own; the hashes are those of every file of a release, so the locks serve other versions of Python
-and other processors too. Without --upgrade, present pins are kept where they still fit.
+dev), run.txt (relance alone) and slurm.txt (what the extra slurm adds to dev.txt; its plugin loads pandas at
+each start of Snakemake, so the tests of it have it in a folder of its own). Reads envs/*.in and writes, for
+each NAME.in, NAME.txt (for pip, images and plain runs) and NAME.yaml (the same pins as a conda environment).
+All these pins are a subset of the development pins, so that tests run what users and images hold. Tools that
+tests compare with have environments of their own: tests/machine/*.in to .txt. Resolved for the Python that
+runs this, which must be the images' own; the hashes are those of every file of a release, so the locks serve
+other versions of Python and other processors too. Without --upgrade, present pins are kept where they still
+fit.
 
 Only the index in force is asked: wheels lying on this machine, and constraints set on it, would not be there
 elsewhere.
@@ -119,14 +121,18 @@ def lock(*, upgrade: bool) -> None:
     development = ROOT / "requirements" / "dev.txt"
     names = ("analysis", "compare", "cwl", "test", "dev")
     extras = [word for name in names for word in ("--extra", name)]
-    pins = resolve(ROOT / "pyproject.toml", development, extras, upgrade=upgrade)
-    write(development, requirements(pins, "pyproject.toml"))
+    known = resolve(ROOT / "pyproject.toml", development, extras, upgrade=upgrade)
+    write(development, requirements(known, "pyproject.toml"))
     with tempfile.TemporaryDirectory() as folder:
         constraint = Path(folder) / "constraint.txt"
-        constraint.write_text("".join(f"{pin.requirement}\n" for pin in pins), encoding="utf-8")
+        constraint.write_text("".join(f"{pin.requirement}\n" for pin in known), encoding="utf-8")
         alone = ROOT / "requirements" / "run.txt"
         pins = resolve(ROOT / "pyproject.toml", alone, ["--constraint", str(constraint)], upgrade=upgrade)
         write(alone, requirements(pins, "pyproject.toml"))
+        batch = ROOT / "requirements" / "slurm.txt"
+        options = ["--extra", "slurm", "--constraint", str(constraint)]
+        pins = resolve(ROOT / "pyproject.toml", batch, options, upgrade=upgrade)
+        write(batch, requirements(tuple(pin for pin in pins if pin not in known), "pyproject.toml"))
         for source in sorted(FOLDER.glob("*.in")):
             locked = source.with_suffix(".txt")
             pins = resolve(source, locked, ["--constraint", str(constraint)], upgrade=upgrade)

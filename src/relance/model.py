@@ -96,11 +96,23 @@ class StepProgress:
     command: str = ""
     reason: str = ""
     """Why the workflow runs it now."""
+    message: str = ""
+    """What the engine said of its failure, in its own words; empty otherwise."""
 
     @property
     def name(self) -> str:
         """The rule with its wildcards, as people tell jobs apart: `reduce stream=templates sample=ttbar`."""
         return " ".join([self.rule, *(f"{key}={value}" for key, value in self.wildcards.items())])
+
+
+@dataclass(frozen=True)
+class Slurm:
+    """A batch system, Slurm, that gets a run's jobs."""
+
+    jobs: int
+    """Most of them to have there at once."""
+    accounted: bool
+    """Whether it keeps account of jobs that have ended."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +124,8 @@ class RunRequest:
     configuration: Path | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     """Values that replace those of the configuration; nested as in it."""
-    cores: int = 1
+    cores: int | None = 1
+    """Most to use at once; on a batch system most for one job, and None for as many as it asks for."""
     dry_run: bool = False
     keep_going: bool = False
     """Whether steps that don't depend on a failed one still run."""
@@ -120,6 +133,8 @@ class RunRequest:
     """Passed on to the engine's own command line as they are."""
     snakefile: str | None = None
     """The workflow's file, relative to the analysis; None: the one that Snakemake would find."""
+    slurm: Slurm | None = None
+    """The batch system that gets the jobs; None: they run on this machine."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
-"""`relance run`: execute an analysis on this machine."""
+"""`relance run`: execute an analysis on this machine, or from it on a cluster."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import sys
 from functools import partial
@@ -12,23 +11,21 @@ from typing import Any
 
 import click
 
-from relance.cli import display, loading, places, reuse, signals, values
+from relance.cli import batch, display, ended, loading, places, reuse, signals, values
 from relance.cli.progress import counting
 from relance.cli.reuse import Reuse
 from relance.engines import local, snakemake
 from relance.engines import shown as outside
 from relance.engines.base import Watch
 from relance.engines.local import LocalEngine, Start
+from relance.engines.slurm import RUNTIMES
 from relance.engines.snakemake import RunFolder
-from relance.errors import AnalysisError, ExitCode, RelanceError
-from relance.model import RunRecord, RunRequest, RunResult, RunStatus, RuntimeKind, StepProgress
+from relance.errors import ExitCode, RelanceError
+from relance.model import RunRecord, RunRequest, RunResult, RunStatus, RuntimeKind, Slurm
 from relance.recording import build, files, sources
 from relance.recording.build import Effects
 from relance.steps.settle import Settled
 from relance.store.store import Store
-
-_LAST_LINES = 20
-_MOST_RESULTS = 12
 
 
 class _PassingOn(click.Command):
@@ -85,6 +82,7 @@ def _for_yadage(arguments: list[str]) -> list[str] | None:
 @click.option(
     "--cores", type=click.IntRange(min=1), show_default="all", help="Most processor cores to use at once."
 )
+@batch.options
 @click.option(
     "--reuse/--no-reuse",
     "reusing",
@@ -112,6 +110,7 @@ def run(  # noqa: PLR0917 - click passes each by name
     assignments: tuple[str, ...],
     runtime: str | None,
     cores: int | None,
+    slurm: Slurm | None,
     reusing: bool,
     keep: int,
     dry_run: bool,
@@ -131,10 +130,12 @@ def run(  # noqa: PLR0917 - click passes each by name
     relance run --config tiny                     a configuration that the analysis brings
     relance run --set signal.mass=2500            another signal
     relance run --dry-run                         what would run, and why
+    relance run --on slurm                        each step a job of the cluster
     relance run -- --forcerun fit                 any option of Snakemake
     """
     analysis = analysis.resolve()
     usable = cores or len(os.sched_getaffinity(0))
+    at_once = slurm.jobs if slurm else usable
 
     def say(text: str) -> None:
         if not quiet:
@@ -145,10 +146,11 @@ def run(  # noqa: PLR0917 - click passes each by name
         analysis=analysis,
         configuration=values.configuration(config, analysis, Path.cwd()) if config else None,
         settings=values.settings(assignments),
-        cores=usable,
+        cores=cores if slurm else usable,
         dry_run=dry_run,
         keep_going=keep_going,
         arguments=context.meta["passed_on"],
+        slurm=slurm,
     )
     shown = None if dry_run else outside.shown(reuse.outside(analysis), os.environ)
     with signals.raising():
@@ -161,11 +163,13 @@ def run(  # noqa: PLR0917 - click passes each by name
             say=say,
             make=not dry_run,
             shown=shown,
+            among=RUNTIMES if slurm else tuple(RuntimeKind),
         )
     if shown is not None and shown.told:
         say(f"steps see, as the specification says that they need it: {shown.told}")
     if not dry_run:
-        say(f"steps run in {engine.runtime.kind} {engine.runtime.version}".rstrip())
+        where = f", as up to {at_once} jobs of Slurm at once" if slurm else ""
+        say(f"steps run in {engine.runtime.kind} {engine.runtime.version}".rstrip() + where)
     with engine.opened(request) as folder, engine.starting(request, folder) as start:
         reused = Reuse(start, Store(store), say, quiet) if reusing else None
         with signals.raising():
@@ -173,13 +177,13 @@ def run(  # noqa: PLR0917 - click passes each by name
         with signals.noting(lambda: say("stopping; half-written results are removed")) as noted:
             result = _without_running(start, settled)
             if result is None:
-                with display.showing(sys.stderr, usable, quiet=quiet or dry_run) as show:
+                with display.showing(sys.stderr, at_once, quiet=quiet or dry_run) as show:
                     result = start.run(Watch(show, lambda: noted.first))
         if settled is not None:
             result = dataclasses.replace(result, plan=reuse.told(settled))
         if not dry_run:
             with signals.raising():
-                record = _recorded(result, engine, settled, quiet=quiet)
+                record = _recorded(result, engine, settled, quiet=quiet, elsewhere=slurm is not None)
                 if record is not None and reused is not None:
                     _remembered(reused, record, settled, keep)
     if result.uncontained:
@@ -188,10 +192,10 @@ def run(  # noqa: PLR0917 - click passes each by name
             f"{', '.join(result.uncontained)}"
         )
     if as_json:
-        click.echo(_as_json(result))
+        click.echo(ended.as_json(result))
     elif not quiet:
-        _tell(result, dry_run=dry_run)
-    return _conclude(result, noted)
+        ended.tell(result, dry_run=dry_run)
+    return ended.conclude(result, noted)
 
 
 def _settled(reused: Reuse | None) -> Settled | None:
@@ -228,7 +232,7 @@ def _without_running(start: Start, settled: Settled | None) -> RunResult | None:
 
 
 def _recorded(
-    result: RunResult, engine: LocalEngine, settled: Settled | None, *, quiet: bool
+    result: RunResult, engine: LocalEngine, settled: Settled | None, *, quiet: bool, elsewhere: bool
 ) -> RunRecord | None:
     """Make the run's record; where that fails the run is what it was, and the reason is told."""
     folder = RunFolder(result.record)
@@ -258,6 +262,8 @@ def _recorded(
             made = build.record(request, Effects(reuse.digests(result.analysis), say, progress))
         if not ran:
             made = reuse.nothing_ran(made)
+        if elsewhere:
+            made = batch.elsewhere(made)
         files.write(made, folder.path)
     except (RelanceError, OSError) as error:
         click.echo(f"warning: the run was not recorded: {error}", err=True)
@@ -271,100 +277,3 @@ def _remembered(reused: Reuse, record: RunRecord, settled: Settled | None, keep:
         reused.remember(record, settled, keep)
     except (RelanceError, OSError) as error:
         click.echo(f"warning: the store doesn't know this run's steps: {error}", err=True)
-
-
-def _as_json(result: RunResult) -> str:
-    return json.dumps(dataclasses.asdict(result), indent=2, default=str)
-
-
-def _tell(result: RunResult, *, dry_run: bool) -> None:
-    """Print what came of a run that went well."""
-    if result.status is not RunStatus.OK:
-        return
-    if dry_run:
-        _tell_plan(result)
-        return
-    if not result.steps_total:
-        restored = any(step.state == "restore" for step in result.plan)
-        click.echo(
-            "nothing to run: every result is there, restored or up to date"
-            if restored
-            else "nothing to do: every result is there and up to date"
-        )
-        return
-    click.echo(f"{result.steps_done} steps in {display.duration(result.seconds)}; the results:")
-    for name in result.results[:_MOST_RESULTS]:
-        click.echo(f"    {_shown(result.analysis / name)}")
-    if len(result.results) > _MOST_RESULTS:
-        click.echo(f"    and {len(result.results) - _MOST_RESULTS} more beside them")
-
-
-def _tell_plan(result: RunResult) -> None:
-    """Print what a dry run found out."""
-    restored = [step for step in result.plan if step.state == "restore"]
-    for step in restored:
-        click.echo(f"{step.name}\n    restored: {step.why}")
-    for planned in result.planned:
-        click.echo(f"{planned.name}\n    why: {planned.reason}")
-    if not result.planned and not restored:
-        click.echo("nothing to do")
-        return
-    counts = [f"{len(restored)} steps would be restored"] if restored else []
-    if result.planned or not counts:
-        counts.append(f"{len(result.planned)} steps would run")
-    click.echo(", ".join(counts))
-
-
-def _conclude(result: RunResult, noted: signals.Noted) -> ExitCode:
-    """Return the exit status, after telling on stderr why it isn't 0."""
-    match result.status:
-        case RunStatus.OK:
-            return ExitCode.OK
-        case RunStatus.INTERRUPTED:
-            done = f"{result.steps_done} of {result.steps_total} steps are done and kept"
-            click.echo(f"error: interrupted; {done}; type the same command to go on", err=True)
-            return noted.exit_code
-        case RunStatus.REFUSED:
-            click.echo(f"error: {result.message}", err=True)
-            return ExitCode.BAD_INPUT
-    for step in result.failed:
-        _tell_log(result, step)
-    raise _failure(result)
-
-
-def _failure(result: RunResult) -> AnalysisError:
-    names = ", ".join(f"'{step.name}'" for step in result.failed)
-    if not names:
-        return AnalysisError(
-            "the run failed",
-            expected="every step to make its outputs",
-            found=result.message,
-            next_step=f"read {_shown(result.record / 'console.log')}",
-        )
-    return AnalysisError(
-        f"step {names} failed",
-        expected="exit status 0",
-        found="an error, shown above",
-        next_step=f"mend it and type the same command (steps that are done are kept); all that steps and "
-        f"engine printed is in {_shown(result.record / 'console.log')}",
-    )
-
-
-def _tell_log(result: RunResult, step: StepProgress) -> None:
-    """Print the last lines of what a failed step wrote: its own log, else the console's record."""
-    logs = [result.analysis / name for name in step.logs]
-    written = [
-        log
-        for log in logs
-        if log.is_file() and log.stat().st_size and log.stat().st_mtime >= step.started - 1
-    ]
-    log = written[0] if written else result.record / "console.log"
-    lines = log.read_text("utf-8", "replace").splitlines() if log.is_file() else []
-    click.echo(f"step '{step.name}' failed; the end of {_shown(log)}:", err=True)
-    for line in lines[-_LAST_LINES:]:
-        click.echo(f"    {line}", err=True)
-
-
-def _shown(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -19,6 +19,7 @@ from relance.engines import (
     process,
     runtimes,
     sandbox,
+    slurm,
     snakemake,
     standin,
 )
@@ -28,6 +29,7 @@ from relance.engines.process import Child
 from relance.engines.progress import EventFile, Progress, Tracker
 from relance.engines.shown import Shown
 from relance.engines.snakemake import RunFolder
+from relance.errors import InputError
 from relance.model import ImageRef, RunRequest, RunResult, Runtime, RuntimeKind
 from relance.store import images as store_images
 from relance.store.images import LocalImage
@@ -155,6 +157,8 @@ class LocalEngine:
     def _tidy(self, start: Start, progress: Progress, *, killed: bool) -> None:
         """Remove what an interrupted run may have left: containers, half-written outputs, locks."""
         request, folder, kind = start.request, start.folder, self.runtime.kind
+        if request.slurm is not None:
+            slurm.end(folder)
         if kind in {RuntimeKind.PODMAN, RuntimeKind.DOCKER}:
             program = str(runtimes.program(kind))
             left = runtimes.ask(
@@ -209,6 +213,7 @@ def prepare(
     say: Callable[[str], None],
     make: bool = True,
     shown: Shown | None = None,
+    among: Sequence[RuntimeKind] = tuple(RuntimeKind),
 ) -> LocalEngine:
     """Choose a runtime for an analysis and make ready what it needs.
 
@@ -221,15 +226,23 @@ def prepare(
         say: told what is done in place of something better, and what takes long.
         make: whether images are really loaded and environments made (a dry run needs none).
         shown: what jobs are shown of what nobody can keep; None: nothing.
+        among: the runtimes to choose from, best first; the last is plain.
 
     Raises:
-        InputError: there is no Snakefile.
+        InputError: there is no Snakefile, or the wanted runtime isn't one of `among`.
         MissingPartError: the wanted runtime can't be used, or an environment can't be made.
     """
     snakemake.snakefile(analysis)
+    if wanted is not None and wanted not in among:
+        raise InputError(
+            f"--runtime {wanted}",
+            expected=" or ".join(among),
+            found=wanted,
+            next_step="its images are those of one machine: take another, or leave '--on' out",
+        )
     known = images.of_analysis(analysis)
     supply = _supplier(analysis, load, say) if make else _nothing
-    runtime, absences = runtimes.choose(wanted, lambda kind: runtimes.find(kind, known, supply))
+    runtime, absences = runtimes.choose(wanted, lambda kind: runtimes.find(kind, known, supply), among)
     for absence in absences:
         say(f"{absence.kind} can't be used: {absence.reason}; {absence.remedy}")
     if runtime.remark:

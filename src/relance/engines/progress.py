@@ -136,6 +136,7 @@ class Tracker:
                 self._finish(int(event["job_id"]), StepState.DONE, event["time"])
             case "job_error":
                 self._finish(int(event["jobid"]), StepState.FAILED, event["time"])
+                self._explain(int(event["jobid"]), event)
             case "progress":
                 self._total = int(event["total"])
             case "error":
@@ -163,3 +164,10 @@ class Tracker:
         step = self._steps.get(job)
         if step is not None:
             self._steps[job] = replace(step, state=state, seconds=now - step.started)
+
+    def _explain(self, job: int, event: Event) -> None:
+        """Note what a failure tells: on a batch system also where it noted what the job printed."""
+        step = self._steps.get(job)
+        if step is not None:
+            logs = tuple(dict.fromkeys((*step.logs, *(event.get("log") or ()))))
+            self._steps[job] = replace(step, logs=logs, message=event.get("rule_msg") or "")

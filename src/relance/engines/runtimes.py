@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,10 +71,11 @@ def find(kind: RuntimeKind, images: Sequence[ImageRef], supply: Supply, ask: Ask
 def choose(
     wanted: RuntimeKind | None,
     find: Callable[[RuntimeKind], Runtime | Absence],
+    among: Iterable[RuntimeKind] = tuple(RuntimeKind),
 ) -> tuple[Runtime, tuple[Absence, ...]]:
     """Return the runtime to use and the ones before it that can't be used.
 
-    `wanted` is taken or fails; otherwise the first that works of Apptainer, Podman, Docker, plain processes.
+    `wanted` is taken or fails; otherwise the first that works of `among`, whose last is plain processes.
 
     Raises:
         MissingPartError: the wanted runtime can't be used; its next step says how to get it.
@@ -90,7 +91,7 @@ def choose(
             )
         return found, ()
     absences: list[Absence] = []
-    for kind in RuntimeKind:
+    for kind in among:
         found = find(kind)
         if isinstance(found, Runtime):
             return found, tuple(absences)

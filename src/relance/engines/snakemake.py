@@ -15,12 +15,14 @@ from typing import Literal
 from relance.engines import roots
 from relance.engines.shown import Shown
 from relance.errors import InputError
-from relance.model import RunRequest, RuntimeKind, StepProgress, StepState
+from relance.model import RunRequest, RuntimeKind, Slurm, StepProgress, StepState
 
 JOB_ENVIRONMENT = {"LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """What every job sees besides PATH, HOME and TMPDIR, in every runtime, so that results are the same."""
 
 _OBSERVER = Path(__file__).with_name("observer.py")
+_LOOK = 10  # seconds between two looks at short jobs; the plugin looks less often while none ends
+_LATENCY = 60  # seconds until a shared file system shows what another machine wrote
 _SNAKEFILES = ("Snakefile", "workflow/Snakefile", "snakefile", "workflow/snakefile")
 
 
@@ -54,6 +56,11 @@ class RunFolder:
     def memory(self) -> Path:
         """What jobs took of memory, each at most, as `standin/measured.py` notes it."""
         return self.path / "memory.tsv"
+
+    @property
+    def slurm(self) -> Path:
+        """What jobs print that run on a batch system."""
+        return self.path / "slurm"
 
     @property
     def settings(self) -> Path:
@@ -145,7 +152,9 @@ def arguments(
     """
     main = request.analysis / request.snakefile if request.snakefile else snakefile(request.analysis)
     given = ["--snakefile", str(main)]
-    given += ["--directory", str(request.analysis), "--cores", str(request.cores)]
+    given += ["--directory", str(request.analysis)]
+    if request.cores is not None:
+        given += ["--cores", str(request.cores)]
     given += ["--scheduler", "greedy", "--rerun-incomplete"]
     # Progress is told from the events; the console is left to what the jobs print.
     given += ["--quiet", "all", "--logger", "relance", "--logger-relance-outfile", str(folder.events)]
@@ -165,7 +174,19 @@ def arguments(
         given.append("--dry-run")
     if request.keep_going:
         given.append("--keep-going")
+    if request.slurm is not None:
+        given += slurm_arguments(request.slurm, folder)
     return [*given, *request.arguments]
+
+
+def slurm_arguments(slurm: Slurm, folder: RunFolder) -> list[str]:
+    """Return the options that hand jobs to Slurm, by the plugin `snakemake-executor-plugin-slurm`."""
+    given = ["--executor", "slurm", "--jobs", str(slurm.jobs), "--latency-wait", str(_LATENCY)]
+    given += ["--slurm-init-seconds-before-status-checks", str(_LOOK)]
+    given += ["--slurm-jobname-prefix", folder.path.name, "--slurm-logdir", str(folder.slurm)]
+    if not slurm.accounted:  # the plugin takes sacct wherever there is a program of that name
+        given += ["--slurm-status-command", "squeue"]
+    return given
 
 
 def apptainer_arguments(analysis: Path, folder: RunFolder, shown: Shown | None = None) -> str:

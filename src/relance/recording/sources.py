@@ -21,6 +21,7 @@ _SAYS_NOTHING = re.compile(
     r'\s+File ".+", line \d+, in |(?:Traceback|Wildcards):\s*$|Building DAG of jobs|Updating checkpoint dep'
 )
 _LAST_LINES = 40
+_LAST_BYTES = 1 << 20
 _EXIT = re.compile(r"returned non-zero exit status (\d+)")
 _TIMEOUT = 600.0  # seconds
 
@@ -116,11 +117,25 @@ def events(path: Path) -> Events | None:
                 status = int(found[1]) if found else None
             case "job_error":
                 # The status stands only in the message before, which names no job.
-                _end(started, int(event["jobid"]), ended=event["time"], failed=True, exit=status)
+                exit = _told_by_log(event) if status is None else status
+                _end(started, int(event["jobid"]), ended=event["time"], failed=True, exit=exit)
                 status = None
     if not times:
         return None
     return Events(tuple(started.values()), start, arguments, folder, times[0], times[-1])
+
+
+def _told_by_log(event: Mapping[str, Any]) -> int | None:
+    """Return the exit status of a batch system's job, which the Snakemake that ran it printed there."""
+    if not (event.get("aux") or {}).get("external_jobid") or not event.get("log"):
+        return None
+    try:
+        with Path(event["log"][-1]).open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, 2) - _LAST_BYTES))
+            found = _EXIT.findall(stream.read().decode("utf-8", "replace"))
+    except OSError:
+        return None
+    return int(found[-1]) if found else None
 
 
 def _end(started: dict[int, EventJob], job: int, **changes: Any) -> None:

@@ -35,10 +35,12 @@ _HARMLESS = frozenset(
         *("--max-threads", "-C", "--config", "--configfile", "--configfiles", "--rerun-incomplete"),
         *("-p", "--printshellcmds", "--show-failed-logs", "--verbose", "--nocolor", "-w", "--latency-wait"),
         *("--notemp", "--nt", "-P", "--prioritize", "--keep-incomplete", "--scheduler", "--groups"),
-        *("--default-resources", "--group-components", "-c", "--cores", "-j", "--jobs"),
+        *("--default-resources", "--group-components", "-c", "--cores", "-j", "--jobs", "--local-cores"),
+        *("--seconds-between-status-checks", "--max-status-checks-per-second", "--max-jobs-per-timespan"),
     )
 )
 """Options of Snakemake that neither ask for jobs to be run again nor change what jobs see."""
+_BATCH = "--slurm-"  # so begin those that tell how jobs are submitted and watched
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ def harmful(arguments: Sequence[str]) -> str | None:
     """Return the first of Snakemake's options with which nothing may be restored, since it asks for more."""
     for argument in arguments:
         name = argument.partition("=")[0]
-        if name.startswith("-") and name not in _HARMLESS:
+        if name.startswith("-") and name not in _HARMLESS and not name.startswith(_BATCH):
             return name
     return None
 

@@ -149,3 +149,10 @@ def test_each_event_is_read_once_however_the_file_grows(
             position += cut
             read += events.new()
     assert [item["text"] for item in read] == texts
+
+
+def test_a_failure_tells_where_a_batch_system_noted_what_the_job_printed() -> None:
+    failure = event("job_error", 3.0, jobid=1, log=["fit.log", "/run/7.log"], rule_msg="SLURM-job '7' failed")
+    tracker = tracked({**info(1, "fit", 1.0, outputs=("a",)), "log": ["fit.log"]}, failure)
+    (step,) = tracker.progress.failed
+    assert (step.logs, step.message) == (("fit.log", "/run/7.log"), "SLURM-job '7' failed")

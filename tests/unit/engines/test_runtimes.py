@@ -113,3 +113,16 @@ def test_a_wanted_runtime_that_is_missing_is_an_error_that_says_how_to_get_it(ki
 
 def test_a_program_that_is_not_there_or_hangs_is_an_answer_too() -> None:
     assert runtimes.ask(["no-such-program-anywhere"]).returncode == 127
+
+
+def test_only_the_runtimes_that_serve_are_tried() -> None:
+    tried: list[RuntimeKind] = []
+
+    def find(kind: RuntimeKind) -> Runtime | Absence:
+        tried.append(kind)
+        return Runtime(kind, "") if kind is RuntimeKind.PLAIN else Absence(kind, "no", "get it")
+
+    among = (RuntimeKind.APPTAINER, RuntimeKind.PLAIN)
+    runtime, absences = runtimes.choose(None, find, among)
+    assert (runtime.kind, tuple(tried)) == (RuntimeKind.PLAIN, among)
+    assert [absence.kind for absence in absences] == [RuntimeKind.APPTAINER]

@@ -4,6 +4,8 @@ import base64
 import json
 from pathlib import Path
 
+import pytest
+
 from relance.recording import sources
 
 
@@ -39,6 +41,21 @@ def test_a_run_without_events_is_none(tmp_path: Path) -> None:
     assert sources.events(tmp_path / "none") is None
     (tmp_path / "empty").touch()
     assert sources.events(tmp_path / "empty") is None
+
+
+@pytest.mark.parametrize(
+    ("log", "exit"),
+    [("returned non-zero exit status 5.\nreturned non-zero exit status 3.\n", 3), ("", None), (None, None)],
+)
+def test_a_batch_systems_log_tells_how_a_job_ended(tmp_path: Path, log: str | None, exit: int | None) -> None:
+    if log is not None:
+        (tmp_path / "7.log").write_text(log)
+    failure = {"jobid": 1, "log": ["fit.log", str(tmp_path / "7.log")], "aux": {"external_jobid": "7"}}
+    lines = ({"event": "job_info", "time": 1.0, "jobid": 1}, {"event": "job_error", "time": 2.0, **failure})
+    (tmp_path / "events").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    found = sources.events(tmp_path / "events")
+    assert found is not None
+    assert [(job.failed, job.exit) for job in found.jobs] == [(True, exit)]
 
 
 def test_a_snakefile_that_fails_gives_no_graph_but_its_words(tmp_path: Path) -> None:

@@ -56,3 +56,4 @@ def test_options_that_ask_for_more_turn_restoring_off(argument: str) -> None:
 
 def test_targets_and_harmless_options_do_not() -> None:
     assert situation.harmful(["results/x", "--retries", "3", "--config", "a=1", "-k"]) is None
+    assert situation.harmful(["--slurm-qos", "short", "--slurm-no-requeue", "--local-cores=2"]) is None
