@@ -8,6 +8,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import docker
@@ -280,9 +281,17 @@ def test_images_that_are_current_are_not_built_again(repository, store, base, tm
     (copy / "place.txt").write_text("Meyrin", encoding="utf-8")
     assert json.loads(relance("build", "--dry-run", "--json"))["would_build"] == ["small"]
     assert json.loads(relance("list", "--json"))[0]["state"] == "outdated"
-    subprocess.run(
-        ["podman", "rmi", "--force", first["images"]["small"]["reference"]], capture_output=True, check=True
-    )
+
+    # Its repository uses it, so that it stays until that lists it no more.
+    there = ["podman", "image", "exists", first["images"]["small"]["reference"]]
+    assert json.loads(relance("prune", "--json"))["images"] == []
+    assert subprocess.run(there, check=False).returncode == 0
+    (copy / "containers" / "images.local.yaml").unlink()
+    for dry in (["--dry-run"], []):
+        (pruned,) = json.loads(relance("prune", "--json", *dry))["images"]
+        assert pruned["built_for"] == [str(copy)]
+        assert subprocess.run(there, check=False).returncode == (0 if dry else 1)
+    assert pruned["name"] not in store.layout.names()
 
 
 SNAKEFILE = """\
@@ -392,6 +401,38 @@ def test_a_run_loads_the_image_that_its_engine_lacks(  # noqa: PLR0917 - fixture
     assert (again.returncode, "loading" in again.stderr) == (0, False)
 
 
+BY_PATH = """\
+import yaml
+
+with open("containers/images.local.yaml") as file:
+    IMAGE = yaml.safe_load(file)["images"]["small"]["runtime"]["path"]
+
+rule greet:
+    output:
+        "results/greeting.txt",
+    container:
+        IMAGE
+    shell:
+        "greet > {output}"
+"""
+
+
+def test_an_image_at_another_path_is_the_same_image(small_analysis, store, by_podman, tmp_path):
+    need("apptainer")
+    (small_analysis / "Snakefile").write_text(BY_PATH, encoding="utf-8")
+    run = ("run", "--runtime", "apptainer", "--json")
+    first = relance(small_analysis, store.folder, *run)
+    assert json.loads(first.stdout)["steps_done"] == 1, first.stderr
+    moved = tmp_path / "moved.sqsh"
+    moved.symlink_to(by_podman.runtime.path)
+    elsewhere = replace(by_podman, runtime=replace(by_podman.runtime, path=moved))
+    write_local(small_analysis, {"small": elsewhere})
+    # Another store, too, as another user of the folder has it.
+    again = relance(small_analysis, tmp_path / "store", *run)
+    assert json.loads(again.stdout)["steps_total"] == 0, again.stderr
+    assert "up to date" in relance(small_analysis, tmp_path / "store", *run[:-1]).stdout
+
+
 @pytest.fixture(scope="module")
 def registry_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     folder = tmp_path_factory.mktemp("registry")
@@ -468,7 +509,7 @@ def test_a_published_image_is_pulled_with_its_identity(base, store, registry_hos
 
 def test_a_registry_that_is_not_there_does_not_answer_and_is_told(tmp_path):
     assert not answers(Reference.parse(UNPINNED))
-    with pytest.raises(MissingPartError, match="--base debian"):
+    with pytest.raises(MissingPartError, match=r"found no connection.*--base debian"):
         bases.obtain(Layout(tmp_path / "layout"), UNPINNED, UNPINNED, print, Access(pause=lambda _: None))
 
 

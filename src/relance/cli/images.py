@@ -15,10 +15,11 @@ import click
 from relance.cli import places, registries
 from relance.cli.display import duration
 from relance.cli.importing import import_
+from relance.cli.pruning import prune
 from relance.errors import MissingPartError
 from relance.store import base as bases
 from relance.store import build as building
-from relance.store import builders, loading, runtime_images
+from relance.store import builders, built, loading, runtime_images
 from relance.store import images as known_images
 from relance.store.build import PipSettings, Plan
 from relance.store.images import LocalImage, PublishedImage
@@ -40,13 +41,14 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result a
 
 @click.group()
 def images() -> None:
-    """Build, load, pin and list the container images in containers/, and take in others."""
+    """Build, load, pin, list and forget the container images in containers/, and take in others."""
 
 
 images.add_command(import_)
+images.add_command(prune)
 
 
-@images.command()
+@images.command(short_help="Build what is missing or out of date.")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option(
     "--builder",
@@ -85,15 +87,17 @@ def build(  # noqa: PLR0917 - click passes each by name
     """
     say = _speaker(quiet)
     plans = building.plan(repository, names)
+    if base not in {"auto", "debian"}:
+        Reference.pinned(base)
     # Another base than the one it was built on is asked for by name, so that it is built anew.
     todo = [plan for plan in plans if force or not plan.current or base != "auto"]
     if dry_run:
         _tell_plan(plans, todo, as_json=as_json)
         return
-    built: list[str] = []
+    done: list[str] = []
+    store = Store(places.store(os.environ, chosen_store))
     if todo:
         chosen = builders.choose(builder, builders.all_builders())
-        store = Store(places.store(os.environ, chosen_store))
         pip = _pip_settings()
         for plan in todo:
             started = time.monotonic()
@@ -103,20 +107,21 @@ def build(  # noqa: PLR0917 - click passes each by name
             say(f"building {plan.name} with {chosen.name}")
             image = building.build(repository, store, found, plan, chosen, pip, _indented(say))
             _record(repository, plan.name, image)
-            built.append(plan.name)
+            done.append(plan.name)
             took = duration(time.monotonic() - started)
             say(f"{plan.name} is built: {took}, {image.runtime.size / 1e6:.0f} MB, {image.config}")
     local = known_images.known(repository).local
+    built.note(store, repository, local)
     if as_json:
         shown = {plan.name: local[plan.name].to_json() for plan in plans}
-        click.echo(json.dumps({"built": built, "images": shown}, indent=2))
-    elif not built:
+        click.echo(json.dumps({"built": done, "images": shown}, indent=2))
+    elif not done:
         say("every image is built and up to date")
     else:
         say(f"written to {repository / known_images.LOCAL}")
 
 
-@images.command("list")
+@images.command("list", short_help="Show what is there of each image.")
 @_DIRECTORY
 @_JSON
 def list_(repository: Path, as_json: bool) -> None:
@@ -138,7 +143,7 @@ def list_(repository: Path, as_json: bool) -> None:
         click.echo("type 'relance images build' to build what is missing or outdated", err=True)
 
 
-@images.command()
+@images.command(short_help="Give built images to Podman or Docker.")
 @click.argument(
     "engines",
     metavar="[podman|docker]...",
@@ -177,17 +182,19 @@ def load(
         click.echo(json.dumps(rows, indent=2))
 
 
-@images.command()
-@click.argument("references", metavar="[NAME=REF]...", nargs=-1)
+@images.command(short_help="Pin published images by digest.")
+@click.argument("references", metavar="NAME=REF...", nargs=-1, required=True)
 @_DIRECTORY
 @registries.CA_FILE
 @places.STORE
+@_JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def lock(
+def lock(  # noqa: PLR0917 - click passes each by name
     references: tuple[str, ...],
     repository: Path,
     ca_file: Path | None,
     chosen_store: Path | None,
+    as_json: bool,
     quiet: bool,
 ) -> None:
     """Pin published images: pull each REF (HOST/REPOSITORY@sha256:…) and write its digests.
@@ -199,10 +206,10 @@ def lock(
     store = Store(places.store(os.environ, chosen_store))
     pinned = dict(known_images.known(repository).published)
     for text in references:
-        name, _, reference_text = text.partition("=")
-        if name not in building.names(repository):
+        name, equals, reference_text = text.partition("=")
+        if not equals or name not in building.names(repository):
             raise click.BadParameter(
-                f"found '{name}', expected NAME=REF with NAME one of {', '.join(building.names(repository))}"
+                f"found '{text}', expected NAME=REF with NAME one of {', '.join(building.names(repository))}"
             )
         reference = Reference.pinned(reference_text)
         say(f"pulling {reference}")
@@ -213,6 +220,8 @@ def lock(
             str(reference), reference.pin, image.config.digest, runtime.digest, runtime.size
         )
     known_images.write_lock(repository, pinned)
+    if as_json:
+        click.echo(json.dumps({name: image.to_json() for name, image in sorted(pinned.items())}, indent=2))
     say(f"{len(pinned)} published image(s) in {repository / known_images.LOCK}")
 
 

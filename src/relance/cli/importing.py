@@ -23,7 +23,7 @@ from relance.store.squashfs import RuntimeImage
 from relance.store.store import Store
 
 
-@click.command("import")
+@click.command("import", short_help="Take in an image from a registry, engine or file.")
 @click.argument("source")
 @click.option("--name", metavar="NAME", help="What the store calls it (default: SOURCE).")
 @click.option(

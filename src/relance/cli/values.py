@@ -57,7 +57,7 @@ def _check(path: Path) -> None:
         raise InputError(
             f"{path}:{1 if node is None else node.start_mark.line + 1}: a configuration",
             expected="keys with values, such as 'seed: 1'",
-            found="nothing" if node is None else f"a {node.id}",
+            found="nothing" if node is None else "a list" if isinstance(node, yaml.SequenceNode) else "text",
             next_step="write them, or give another file",
         )
 

@@ -54,6 +54,10 @@ class Apptainer:
         """Say yes: Apptainer runs a runtime image from its file."""
         return True
 
+    def unload(self, reference: str) -> bool:  # noqa: ARG002 - a builder's signature
+        """Do nothing: Apptainer keeps no images of its own."""
+        return False
+
     def load(self, layout: Layout, image: Image, reference: str) -> None:
         """Do nothing: Apptainer runs a runtime image from its file."""
 

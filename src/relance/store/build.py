@@ -10,7 +10,7 @@ from pathlib import Path
 from relance import digest
 from relance.errors import InputError
 from relance.model import Digest
-from relance.store import images, normalise, runtime_images, squashfs
+from relance.store import built, images, normalise, runtime_images, squashfs
 from relance.store.atomic import write_bytes, write_text
 from relance.store.builder import Builder, Context
 from relance.store.configuration import Settings
@@ -50,7 +50,7 @@ def plan(repository: Path, wanted: Sequence[str]) -> tuple[Plan, ...]:
     """Say what is there of the images of these names, or of all.
 
     Raises:
-        InputError: a name is unknown, or a Containerfile can't be read.
+        InputError: a name is unknown, or a Containerfile can't be read, or there is none.
     """
     present = names(repository)
     for name in wanted:
@@ -61,8 +61,15 @@ def plan(repository: Path, wanted: Sequence[str]) -> tuple[Plan, ...]:
                 found=repr(name),
                 next_step="see 'relance images list'",
             )
-    built = images.known(repository).local
-    return tuple(_plan(repository, name, built.get(name)) for name in dict.fromkeys(wanted or present))
+    if not present:
+        raise InputError(
+            f"there are no images to build in {repository}",
+            expected="containers/NAME/Containerfile",
+            found="none",
+            next_step="say which repository is meant by -C DIR",
+        )
+    local = images.known(repository).local
+    return tuple(_plan(repository, name, local.get(name)) for name in dict.fromkeys(wanted or present))
 
 
 def _plan(repository: Path, name: str, local: LocalImage | None) -> Plan:
@@ -133,8 +140,8 @@ def build(  # noqa: PLR0917 - each is another collaborator
             image = normalise.assemble(layout, base, stream, settings, architecture=base.architecture)
         say("making the runtime image")
         runtime = runtime_images.make(store, image)
-        layout.name(f"{todo.name}/{image.config.digest.removeprefix('sha256:')[:12]}", image.manifest)
-    reference = f"localhost/relance/{todo.name}:{image.config.digest.removeprefix('sha256:')[:12]}"
+        layout.name(built.index_name(todo.name, image.config.digest), image.manifest)
+    reference = built.reference_of(todo.name, image.config.digest)
     builder.load(layout, image, reference)
     return LocalImage(
         build_key(repository, todo.recipe, base.config.digest),

@@ -63,6 +63,13 @@ class Builder(Protocol):
         """Tell whether the program can run an image, known by its configuration's digest."""
         ...
 
+    def unload(self, reference: str) -> bool:
+        """Take an image from the program, if it has one of this name; return whether it did.
+
+        What it still needs, for example for a container, stays.
+        """
+        ...
+
     def load(self, layout: Layout, image: Image, reference: str) -> None:
         """Give an image to the program, so that it can run it; does nothing where it has it.
 

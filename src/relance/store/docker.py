@@ -102,6 +102,20 @@ class Docker:
         finally:
             client.close()
 
+    def unload(self, reference: str) -> bool:
+        """Remove an image through the daemon."""
+        try:
+            client = _client(timeout=60)
+        except DockerException:
+            return False
+        try:
+            client.images.remove(reference)
+        except DockerException:
+            return False
+        finally:
+            client.close()
+        return True
+
     def save(self, name: str, path: Path) -> Digest:
         """Write an image of the daemon as an archive and return the digest that Docker knows it by.
 

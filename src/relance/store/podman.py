@@ -71,6 +71,10 @@ class Podman:
         with archived(layout, image, reference) as path:
             run(["podman", "load", "--quiet", "--input", str(path)], _ignore, "podman load")
 
+    def unload(self, reference: str) -> bool:
+        """Remove an image with `podman rmi`."""
+        return succeeds(["podman", "rmi", "--", reference])
+
     def save(self, name: str, path: Path) -> Digest:
         """Write an image of Podman's as an archive and return the digest that Podman knows it by.
 

@@ -80,7 +80,7 @@ def test_a_name_that_two_analyses_have_is_refused(analysis: Path) -> None:
         (b"seed: 1\nsamples: [dy,\n", r"own.yaml:3: not YAML: found .+, expected correct YAML"),
         (b"seed: \xff\n", r"own.yaml:1: not YAML: found "),
         (b"", r"own.yaml:1: a configuration: found nothing, expected keys with values"),
-        (b"# nothing\n- seed\n", r"own.yaml:2: a configuration: found a sequence, expected keys with values"),
+        (b"# nothing\n- seed\n", r"own.yaml:2: a configuration: found a list, expected keys with values"),
     ],
 )
 def test_a_configuration_that_is_none_is_refused_with_its_line(

@@ -321,7 +321,7 @@ def test_a_docker_archive_whose_links_go_in_circles_is_refused(store, tmp_path):
     refused(store, f"docker-archive:{path}", "no regular file")
 
 
-@pytest.mark.parametrize("text", ["./none.tar", "/none/at/all", "oci:none", "sif:none.sif"])
+@pytest.mark.parametrize("text", ["./none.tar", "/none/at/all", "oci:none", "sif:none.sif", "none.tar"])
 def test_what_isn_t_there_is_told(store, text):
     refused(store, text, "expected a file or folder")
 

@@ -29,6 +29,8 @@ _PREFIXES = {
     "docker://": Kind.REGISTRY,
     "containers-storage:": Kind.PODMAN,
 }
+_ENDINGS = (".tar", ".tar.gz", ".tgz", ".sif")
+"""What the names of files end in; an image of a registry that ends so is written with docker://."""
 _GZIP = b"\x1f\x8b"
 
 
@@ -71,7 +73,7 @@ def parse(text: str, here: Path) -> Source:
                 found="something else",
                 next_step="write its kind before it, as in oci-archive:PATH",
             )
-    if text.startswith((".", "/")):
+    if text.startswith((".", "/")) or text.endswith(_ENDINGS):
         raise _no_file(Path(text))
     return _of_kind(Kind.REGISTRY, text, here)
 

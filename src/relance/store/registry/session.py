@@ -144,7 +144,7 @@ class Session:
             except BREAKS as error:
                 # A registry that never answered is rather not there than busy.
                 if trial >= (tries if self._reached else min(tries, _TRIES_AT_FIRST)):
-                    raise self._broken(type(error).__name__) from error
+                    raise self._broken(_told_of(error)) from error
                 self._access.pause(min(2.0 ** (trial - 1), LONGEST_PAUSE))
                 continue
             except ValueError as error:
@@ -175,7 +175,7 @@ class Session:
                 data = limited(answer, largest)
             except BREAKS as error:
                 if trial == _TRIES:
-                    raise self._broken(type(error).__name__) from error
+                    raise self._broken(_told_of(error)) from error
                 continue
             if len(data) > largest:
                 raise self.refusal(f"an answer of more than {largest} bytes")
@@ -320,6 +320,12 @@ class Session:
             "found": found,
             "next_step": "check the network and the name, then type the same command again",
         }
+
+
+def _told_of(error: Exception) -> str:
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
 
 
 def answers(reference: Reference, seconds: float = 3.0) -> bool:
