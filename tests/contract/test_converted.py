@@ -18,7 +18,14 @@ metadata: {author: A. Physicist, short_description: A search}
 spec: {workflow: workflow.yml, toplevel: specs}
 example_inputs:
   default: {initdata: {signal: events.card, factor: 2, cut: 1.5}, dataopts: {initdir: inputs}}
+  stronger: {initdata: {signal: more.card, factor: 4, cut: 1.5}, dataopts: {initdir: inputs}}
 results: [{name: limit, relpath: fit/limit.json, load_yaml: true}]
+tests:
+- name: splitting
+  description: One part for each line
+  spec: 'steps.yml#/split'
+  parameters: {file: '{readdir0}/more.card', folder: '{workdir}'}
+  data: [inputs]
 """
 WORKFLOW = """stages:
 - name: split
@@ -171,9 +178,10 @@ class Machine:
     def converted(self, source: str, *words: str) -> Path:
         """Convert a file of the folder, and let its image be that of these tests."""
         self("convert", source, "out", "-q", *words)
-        config = self.folder / "out/config.yaml"
-        content = yaml.safe_load(config.read_text())
-        config.write_text(yaml.safe_dump({**content, "images": {"docker://mine/tool:1": str(self.image)}}))
+        for config in (self.folder / "out").rglob("config.yaml"):
+            content = yaml.safe_load(config.read_text())
+            images = {"docker://mine/tool:1": str(self.image)}
+            config.write_text(yaml.safe_dump({**content, "images": images}))
         return self.folder / "out"
 
     def recast(
@@ -212,9 +220,12 @@ def test_an_entry_of_recast_atlas_is_captured_verified_and_recast_where_the_chan
     (tmp_path / "specs/workflow.yml").write_text(WORKFLOW)
     (tmp_path / "specs/steps.yml").write_text(STEPS)
     (tmp_path / "inputs/events.card").write_text("Main:a = 1\nMain:b = 2\nMain:c = 3\n")
+    (tmp_path / "inputs/more.card").write_text("Main:a = 5\n")
     (tmp_path / "other.card").write_text("Main:a = 1\nMain:x = 40\n")
     machine = Machine(tmp_path, image)
     out = machine.converted("recast.yml")
+    machine("run", "out/tests/splitting", "--runtime", "apptainer", "--no-reuse", "-q")
+    assert (out / "tests/splitting/workdir/splitting/part-a.txt").read_text() == "5\n"
     machine("run", "out", "--runtime", "apptainer", "--cores", "2", "-q")
     assert json.loads((out / "workdir/fit/limit.json").read_text()) == {"limit": 12, "cut": 1.5}
     machine("capture", "out", "-q")
@@ -223,6 +234,8 @@ def test_an_entry_of_recast_atlas_is_captured_verified_and_recast_where_the_chan
     report = machine("verify", "group_counting", "--rerun", "--runtime", "apptainer")
     assert "verdict: reproduced" in report
     assert "not closed" not in report
+    report = machine("verify", "group_counting", "--rerun", "--case", "stronger", "--runtime", "apptainer")
+    assert "the case expects no values: it ran, and its results are there" in report
     assert machine.recast("one", "--set", "factor=3") == ({"each", "fit"}, {"limit": 18, "cut": 1.5})
     assert machine.recast("two", "--set", "factor=3") == (set(), {"limit": 18, "cut": 1.5})
     swapped = machine.recast("three", "--input", "signal=other.card")

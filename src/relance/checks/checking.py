@@ -210,6 +210,9 @@ class _Checker:
             more = isinstance(options := _part(document.value, name, "dataopts"), dict) and "read" in options
             given.append(Given(None if more else example.parameters, places))
         self._check_yadage(entry.toplevel.resolve(), entry.workflow, tuple(given))
+        for index, test in enumerate(entry.tests):
+            place = Place(file, reana_file.line(document, "tests", index))
+            self._all.findings += workflow_check.check_step(self._root, entry.toplevel.resolve(), test, place)
 
     def _check_yadage(self, toplevel: Path, file: str, given: tuple[Given, ...]) -> None:
         checked = workflow_check.check(self._root, toplevel.resolve(), file, given, self._files)

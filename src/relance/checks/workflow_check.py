@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from relance.errors import InputError
 from relance.languages import yadage
 from relance.languages.model import Command as ShellCommand
 from relance.languages.model import Container, Json, Script, Stage, Step
+from relance.languages.recast_atlas import Test
 
 _T = TypeVar("_T")
 
@@ -71,6 +72,29 @@ def check(root: Path, toplevel: Path, file: str, given: tuple[Given, ...], files
         _once(images, lambda one: (one.place, one.reference)),
         _once(commands, lambda one: (one.place, one.text)),
         looked_at,
+    )
+
+
+def check_step(root: Path, toplevel: Path, test: Test, place: Place) -> tuple[Finding, ...]:
+    """Check the step of a test with its parameters; `place` is where the test stands."""
+    path = "" if toplevel == root else toplevel.relative_to(root).as_posix()
+    try:
+        step, _ = yadage.read_step(toplevel, test.step)
+    except InputError as error:
+        return tuple(
+            one if one.place.line else replace(one, place=place) for one in refused(error, place.file, path)
+        )
+    missing = workflow_values.missing(step, frozenset(test.parameters))
+    return tuple(
+        Finding(
+            "RL103",
+            place,
+            f"test {test.name!r} of {test.step}",
+            expected=f"a value for '{name}' among its parameters",
+            found=", ".join(test.parameters) or "none",
+            next_step="give the test this parameter",
+        )
+        for name in missing
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from relance.checks.files import Files
 from relance.checks.finding import Finding, Place
@@ -70,6 +71,17 @@ def unused(scope: Scope, given: Mapping[str, Place]) -> Iterator[Finding]:
                 found="none",
                 next_step="correct its name, or remove it",
             )
+
+
+def missing(step: Step, names: frozenset[str]) -> tuple[str, ...]:
+    """Return the parameters that a step asks for and isn't given."""
+    asked: list[str] = []
+    for text, more in _texts(step):
+        with suppress(ValueError):  # where its stage stands, that is told
+            asked += [name for name in placeholders(text) if name not in more]
+    if isinstance(step.publisher, FromParameters):
+        asked += _leaves(step.publisher.outputs)
+    return tuple(dict.fromkeys(name for name in asked if name not in names))
 
 
 def placeholders(text: str) -> tuple[str, ...]:

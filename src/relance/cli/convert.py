@@ -8,6 +8,7 @@ import click
 
 from relance.cli import workflow_options
 from relance.conversion import cwl, reana, writing, yadage
+from relance.conversion import entry as entry_conversion
 from relance.conversion.model import Converted
 from relance.drafting import draft
 from relance.errors import ExitCode, InputError
@@ -69,7 +70,7 @@ def convert(  # noqa: PLR0917 - click passes each by name
         engine = "snakemake" if whole else engine
     elif recast_atlas.is_entry(content):
         entry = recast_atlas.read(specification, toplevel)
-        made = yadage.recast(
+        made = entry_conversion.recast(
             entry, specification.parent, given, chosen=example, files=initdir, toplevel=toplevel
         )
     else:

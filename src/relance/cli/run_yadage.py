@@ -12,8 +12,8 @@ import click
 
 from relance.cli import signals, workflow_options
 from relance.cli.reuse import digests
+from relance.conversion import entry as converting
 from relance.conversion import writing
-from relance.conversion import yadage as converting
 from relance.conversion.model import Unpacked
 from relance.conversion.yadage import Source
 from relance.engines import folders

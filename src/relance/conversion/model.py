@@ -46,3 +46,5 @@ class Converted:
     """Name of the configuration that it is run with, if that isn't the usual one."""
     cases: Mapping[str, str] = field(default_factory=dict)
     """Files of changes for `relance recast --from`, by their paths."""
+    tests: Mapping[str, Converted] = field(default_factory=dict)
+    """Analyses of single steps, by their folders."""

@@ -11,6 +11,7 @@ import yaml
 
 from relance.conversion import cwl, telling, yadage
 from relance.conversion.model import Converted, Copied
+from relance.conversion.places import is_below
 from relance.conversion.yadage import INIT
 from relance.drafting.converted import GivenValue, Known, Need, Product
 from relance.engines.reana.ignoring import ignored
@@ -250,7 +251,7 @@ def _folder(analysis: Analysis, name: str) -> str:
 
 
 def _below(analysis: Analysis, name: str, value: Json) -> str:
-    if not isinstance(value, str) or not yadage.is_below(value) or ":" in value:
+    if not isinstance(value, str) or not is_below(value) or ":" in value:
         raise InputError(
             f"{analysis.workflow.document.path}: {name}",
             expected="a path in the folder of reana.yaml",

@@ -29,31 +29,38 @@ def write(analysis: Converted, folder: Path) -> Path:
     """
     snakefile.check_free(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    specification = f"specs/{slug(analysis.known.name)}.yaml"
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
         made = Path(scratch) / "analysis"
         made.mkdir()
         made.chmod(0o755)
-        for one in analysis.copies:
-            _copy(one, made)
-        for archive in analysis.archives:
-            unpack(archive, made)
-        own = [path for path in sorted(made.glob("specs/*.yaml")) if reading.is_specification(path)]
-        if own:
-            specification = f"specs/{own[0].name}"
-        texts = {**analysis.texts, **analysis.cases}
-        if not own:
-            texts[specification] = converted.text(analysis.known)
-        for name, text in texts.items():
-            path = made / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8")
-        if not own:
-            reading.load(made / specification)
+        specification = _fill(analysis, made)
+        for place, test in analysis.tests.items():
+            (made / place).mkdir(parents=True)
+            _fill(test, made / place)
         if folder.exists():
             folder.rmdir()
         made.replace(folder)
     return folder / specification
+
+
+def _fill(analysis: Converted, made: Path) -> str:
+    """Write an analysis into an empty folder; return the path of its specification there."""
+    for one in analysis.copies:
+        _copy(one, made)
+    for archive in analysis.archives:
+        unpack(archive, made)
+    own = [path for path in sorted(made.glob("specs/*.yaml")) if reading.is_specification(path)]
+    specification = f"specs/{own[0].name if own else f'{slug(analysis.known.name)}.yaml'}"
+    texts = {**analysis.texts, **analysis.cases}
+    if not own:
+        texts[specification] = converted.text(analysis.known)
+    for name, text in texts.items():
+        path = made / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    if not own:
+        reading.load(made / specification)
+    return specification
 
 
 def _copy(one: Copied, made: Path) -> None:

@@ -54,6 +54,28 @@ class Need:
 
 
 @dataclass(frozen=True)
+class KnownCase:
+    """A further set of values that the workflow works with; `cases/NAME.yaml` has them, too."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """By the names of the interface."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Files by the names of the interface, relative to the analysis."""
+
+
+@dataclass(frozen=True)
+class KnownTest:
+    """A test of a part of the workflow."""
+
+    name: str
+    what: str
+    """What it tests, in words."""
+    place: str | None
+    """Folder of an analysis that is the test, relative to this one; None if there is none."""
+
+
+@dataclass(frozen=True)
 class Known:
     """What a workflow of another language tells of itself."""
 
@@ -71,10 +93,8 @@ class Known:
     """Rules by the images that they run in."""
     bare: tuple[str, ...] = ()
     """Rules without an image."""
-    cases: tuple[str, ...] = ()
-    """Names of further sets of parameters, each in `cases/NAME.yaml`."""
-    tests: tuple[str, ...] = ()
-    """What the language tests, in words."""
+    cases: tuple[KnownCase, ...] = ()
+    tests: tuple[KnownTest, ...] = ()
     sources: tuple[str, ...] = ()
     """Patterns of the files that come with the analysis."""
     kept: tuple[str, ...] = ()
@@ -207,17 +227,26 @@ def _results(known: Known) -> Iterator[str]:
 
 def _validation(known: Known) -> Iterator[str]:
     yield f"{MARK} a run whose results are known, by which a rerun is judged within tolerances"
-    yield "# validation:"
-    for name in known.cases or ("usual",):
-        yield f"#   {slug(name)}:"
-        yield f"#     title: {quoted(_line(name))}"
-        if known.cases:
-            yield f"#     parameters: …  # those of cases/{slug(name)}.yaml"
+    if not known.cases:
+        yield "# validation:"
+        yield "#   usual:"
+        yield '#     title: "usual"'
         yield "#     expected:"
         yield "#       limit: {value: …, relative: 0.01, because: …}"
     for test in known.tests:
-        yield f"# a test of one step, which is read and not run: {_line(test)}"
-    yield "validation: {}"
+        how = f"run it with 'relance run {_line(test.place)}'" if test.place else "it can't be run"
+        yield f"# {quoted(_line(test.name))} tests {_line(test.what)}; {how}"
+    yield "validation:" if known.cases else "validation: {}"
+    taken: set[str] = set()
+    for case in known.cases:
+        yield f"  {unique(slug(case.name), taken)}:"
+        yield f"    title: {quoted(_line(case.name) or 'a case')}"
+        for key, said in (("parameters", case.parameters), ("inputs", case.inputs)):
+            if said:
+                yield f"    {key}:"
+                for name, value in said.items():
+                    yield f"      {name}: {quoted(value) if isinstance(value, str) else json.dumps(value)}"
+        yield f"    expected: {{}}  {MARK} such as limit: {{value: …, relative: 0.01, because: …}}"
 
 
 def _products(known: Known) -> Iterator[str]:

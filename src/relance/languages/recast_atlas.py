@@ -33,8 +33,10 @@ class Test:
     name: str
     step: str
     """A reference, such as `steps.yml#/prepare`, relative to the toplevel."""
-    parameters: Json
-    data: Json = None
+    parameters: Mapping[str, Json]
+    folders: tuple[str, ...] = ()
+    """Folders that it may read, relative to the entry; a parameter calls them `{readdir0}` and so on."""
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,11 +151,13 @@ def _examples(part: Part | None) -> list[tuple[str, Example]]:
 
 def _test(part: Part) -> Test:
     parameters, data = part.get("parameters"), part.get("data")
+    said = part.mapping().get("description")
     return Test(
         name=part.need("name", "a test").text(),
         step=part.need("spec", "a test").text(),
-        parameters=parameters.plain() if parameters else {},
-        data=data.plain() if data else None,
+        parameters=parameters.plain() if parameters and parameters.mapping() else {},
+        folders=tuple(one.text() for one in data.each()) if data and data.value else (),
+        description=said if isinstance(said, str) else "",
     )
 
 

@@ -74,6 +74,19 @@ def read(toplevel: Path, file: str) -> Reading:
     return Reading(workflow, tuple(dict.fromkeys(reader.notes)), sources.files)
 
 
+def read_step(toplevel: Path, reference: str) -> tuple[Step, tuple[Note, ...]]:
+    """Read one step, such as `steps.yml#/prepare`.
+
+    Raises:
+        InputError: it can't be read, or something in it isn't supported; file and line are told.
+    """
+    file, _, fragment = reference.partition("#")
+    whole = Sources(toplevel).root(file)
+    part = whole.sources.follow(whole, f"#{fragment}") if fragment.strip("/") else whole
+    reader = _Reader()
+    return reader.step(part.followed()), tuple(dict.fromkeys(reader.notes))
+
+
 class _Reader:
     """Goes through a specification and gathers notes."""
 
@@ -287,10 +300,10 @@ class _Reader:
     def _body(self, part: Part, way: str, condition: str | None) -> Case:
         body = part.need(way, "a case")
         if way == "step":
-            return Case(step=self._step(body), condition=condition)
+            return Case(step=self.step(body), condition=condition)
         return Case(workflow=self.workflow(body), condition=condition)
 
-    def _step(self, part: Part) -> Step:
+    def step(self, part: Part) -> Step:
         part.only("a step", "process", "environment", "publisher")
         return Step(
             process=self._process(part.need("process", "a step")),

@@ -117,7 +117,8 @@ def reproduce(store: Store, capsule: Capsule, request: Request, effects: Effects
     if case is not None:
         found = _of_case(work, case, configuration)
         verdict = Verdict.WITHIN if all(result.agrees for result in found) else Verdict.DIFFERS
-        return Reproduction(verdict, machine, results=found, not_closed=not_closed)
+        message = "" if found else "the case expects no values: it ran, and its results are there"
+        return Reproduction(verdict, machine, results=found, not_closed=not_closed, message=message)
     compared = _compared(work, ran.record, configuration, request.jobs, effects)
     found = _of_run(store.layout, work, configuration)
     products = agreement.by_results(capsule, compared, found)

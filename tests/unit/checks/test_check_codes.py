@@ -207,6 +207,16 @@ def apart() -> dict[str, str]:
     return {"reana.yaml": "workflow:\n  type: serial\n  file: steps.yaml\n", "steps.yaml": STEPS}
 
 
+ENTRY = """\
+name: a/b
+spec: {workflow: workflow.yml}
+tests:
+  - name: alone
+    spec: s.yml#/write
+    parameters: {text: x, out: y}
+"""
+
+
 USED = {"reana.yaml": REANA_YADAGE}
 CASES = [
     Case("RL001", "workflow.yml:5", yadage(FIRST), "singlestep-stage", "other"),
@@ -227,6 +237,8 @@ CASES = [
     Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{input.program} >"),
     Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{wildcards.sample} >"),
     Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{params.x} >"),
+    Case("RL103", "recast.yml:4", yadage(FIRST, **{"recast.yml": ENTRY}), "text: x, out: y", "text: x"),
+    Case("RL001", "recast.yml:4", yadage(FIRST, **{"recast.yml": ENTRY}), "spec: s.yml#/write", "spec: t.yml"),
     Case("RL104", "workflow.yml:2", yadage(FIRST + SECOND), "[init]", "[second]"),
     Case("RL105", "workflow.yml:6:5", yadage(ZIPPED), "also: [3, 4]", "also: [3]"),
     Case("RL106", "reana.yaml:4", yadage(FROM_INIT, **USED), "word: hello\n", "word: hello\n    wrod: x\n"),

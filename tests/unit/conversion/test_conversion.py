@@ -78,7 +78,38 @@ def test_an_entry_gets_a_specification_and_its_other_examples_become_recasts(ent
     case = yaml.safe_load((out / "cases/other_one.yaml").read_text())
     assert case == {"format": "recast", "version": 1, "parameters": {"n": 4}, "inputs": {"signal": "b.card"}}
     assert (out / "cases/b.card").is_file()
-    assert "alone: step.yml" in (out / "specs/group_counting.yaml").read_text()
+    said = specification.validation["other_one"]
+    assert (dict(said.parameters), dict(said.inputs)) == ({"n": 4}, {"signal": "cases/b.card"})
+    assert dict(said.expected) == {}
+
+
+@pytest.mark.parametrize(
+    ("example", "why"),
+    [
+        ("signal: b.card, n: many", "'n' is 'many', and 3 in the first"),
+        ("signal: c.card, n: 4", "the file 'c.card' of 'signal' isn't beside it"),
+        ("signal: b.card", "it doesn't say n"),
+        ("signal: b.card, n: 4, more: [1]", "'more' isn't a parameter that can be set"),
+    ],
+)
+def test_an_example_that_cannot_be_run_by_changing_the_interface_is_no_case_and_it_is_told(
+    entry: Path, example: str, why: str
+) -> None:
+    entry.write_text(ENTRY.replace("signal: b.card, n: 4", example))
+    done = said(entry)
+    assert done.exit_code == 0, done.exception
+    assert f"the example 'other one' is no validation case: {why}" in done.output
+    assert not reading.load(entry.parent / "out/specs/group_counting.yaml").validation
+
+
+def test_a_test_of_a_step_becomes_an_analysis_of_its_own_and_one_that_cannot_is_told(entry: Path) -> None:
+    entry.write_text(ENTRY.replace("tests: [", "tests: [{name: gone, spec: 'other.yml', parameters: {}}, "))
+    done = said(entry)
+    assert "the test 'gone' can't be run: other.yml isn't in the toplevel" in done.output
+    out = entry.parent / "out"
+    assert [path.name for path in (out / "tests").iterdir()] == ["alone"]
+    assert reading.load(out / "tests/alone/specs/alone.yaml").identity.name == "alone"
+    assert "run it with 'relance run tests/alone'" in (out / "specs/group_counting.yaml").read_text()
 
 
 def test_a_workflow_alone_tells_what_its_last_stages_publish(entry: Path) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relance.drafting import converted, draft
-from relance.drafting.converted import GivenValue, Known, Need, Product
+from relance.drafting.converted import GivenValue, Known, KnownCase, KnownTest, Need, Product
 from relance.specification import reading
 from relance.specification.model import ParameterType
 
@@ -46,10 +46,13 @@ def test_whatever_a_workflow_is_called_its_draft_can_be_read(  # noqa: PLR0917 -
         for key, value in parameters.items()
     )
     known = Known(name, source, title=title, author=author, values=values, products=products, needs=needs)
-    known = Known(**{**vars(known), "cases": cases, "tests": cases, "images": {title: (author,)}})
+    more = tuple(KnownCase(case) for case in cases)
+    tests = tuple(KnownTest(case, title, source) for case in cases)
+    known = Known(**{**vars(known), "cases": more, "tests": tests, "images": {title: (author,)}})
     (place / "spec.yaml").write_text(converted.text(known), "utf-8")
     specification = reading.load(place / "spec.yaml")
     assert len(specification.outside) == len(needs)
+    assert len(specification.validation) == len(cases)
     asked = {*converted.parameter_names(values).values()} | {*converted.input_names(values).values()}
     assert asked == {*specification.interface.parameters} | {*specification.interface.inputs}
 
