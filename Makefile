@@ -1,4 +1,5 @@
 # make demo   the quick analysis with what this machine has, from a fresh clone
+# make images the container images of the analysis, where an engine is there that builds them
 # make test   everything that must hold: style, types, tests; installs what they need
 # make coverage   the tests, and which lines of the package they reach in any process (a third slower)
 # make forms  the dilepton analysis for Snakemake, yadage and REANA in build/forms; see docs/export.md
@@ -13,7 +14,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 CORES ?= $(shell nproc)
 BIN := .venv/bin
 
-.PHONY: help demo test coverage check unit contract bench forms lock clean
+.PHONY: help demo images test coverage check bench forms lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -35,6 +36,9 @@ demo: .venv/run.stamp
 	$(BIN)/relance run --config quick --cores $(CORES)
 	@cat results/quick/fit/limits.txt
 	@echo "The plots are in results/quick/fit/plots."
+
+images: .venv/run.stamp
+	$(BIN)/relance images build
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check

@@ -94,10 +94,21 @@ def test_a_wrong_setting_is_refused_before_any_job(clone: Path, setting: str, wo
     assert not (clone / "results").exists()
 
 
-def test_containers_without_images_name_the_one_command_to_type(clone: Path) -> None:
+@pytest.mark.parametrize(("installed", "command"), [(True, "relance images build"), (False, "make images")])
+def test_containers_without_images_name_the_one_command_to_type(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, installed: bool, command: str
+) -> None:
+    """Somebody who has only cloned has no relance yet, and make installs it."""
+    assert "\nimages:" in (ROOT / "Makefile").read_text("utf-8")
+    (clone / "Makefile").symlink_to(ROOT / "Makefile")
+    programs = clone / "bin"
+    programs.mkdir()
+    if installed:
+        (programs / "relance").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
     done = in_clone(clone, *TINY, "--use-singularity")
     assert done.returncode != 0
-    assert "relance images build" in done.stdout
+    assert f"; type:\n\n    {command}\n" in done.stdout
     assert "Traceback" not in done.stdout
 
 

@@ -1,5 +1,6 @@
 # The images that the steps run in: what was built here, else what was published.
 import os
+import shutil
 
 import yaml
 
@@ -12,6 +13,13 @@ def uses_containers():
     if settings is None:
         return bool(getattr(workflow, "use_singularity", False))
     return any(method.name == "APPTAINER" for method in settings.deployment_method)
+
+
+def building():
+    """The command that builds the images: a clone alone has no relance yet, which make installs."""
+    alone = shutil.which("relance") is None
+    makes = (Path(workflow.basedir) / "Makefile").is_file()
+    return "make images" if alone and makes else "relance images build"
 
 
 def image(name):
@@ -28,6 +36,6 @@ def image(name):
         return f"docker://{published[name]['reference']}"
     if uses_containers():
         raise WorkflowError(
-            f"image '{name}' is neither built on this machine nor published; type:\n\n    relance images build\n"
+            f"image '{name}' is neither built on this machine nor published; type:\n\n    {building()}\n"
         )
     return f"docker://relance/{name}"
