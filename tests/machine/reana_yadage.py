@@ -9,6 +9,8 @@ import json
 import logging
 import os
 import sys
+import time
+import uuid
 from pathlib import Path
 
 import yaml
@@ -18,20 +20,27 @@ from yadage import workflow_loader
 from yadage.backends.packtivitybackend import PacktivityBackend
 from yadage.steering_api import steering_ctx
 
+STAMP = "[%a %b %d %H:%M:%S %Y]"
+
 
 class Told(ForegroundBackend):
-    """Says of each job what REANA's job controller knows."""
+    """Says of each job what REANA's job controller knows, and notes by which name that knows it."""
 
     count = 0
+    run = ""
 
     def submit(self, spec, parameters, state, metadata=None):
         job = build_job(spec["process"], *finalize_inputs(parameters, state), packconfig())
         number, name = Told.count, metadata["name"]
         Told.count += 1
         command = job.get("command", "None").replace("\n", "\n    ")
+        say(time.strftime(f"{STAMP}\n"))
         say(f"rule {name}:\n    jobid: {number}\nShell command: {command}\n")
         found = super().submit(spec, parameters, state, metadata)
+        say(time.strftime(f"{STAMP}\n"))
         say(f"Finished jobid: {number} (Rule: {name})\n")
+        details, job = found.details, str(uuid.uuid5(uuid.UUID(Told.run), str(number)))
+        found.details = lambda: {**details(), "jobproxy": {"job_id": job}}
         return found
 
 
@@ -52,6 +61,7 @@ def as_processes(part: object) -> object:
 def main(toplevel: str, file: str, workspace: Path, settings: Path) -> None:
     logging.disable(logging.CRITICAL)
     os.environ["PACKTIVITY_LOGGING_DISABLE"] = "true"
+    Told.run = workspace.name
     told = json.loads(settings.read_text("utf-8"))
     options = told["options"]
     given = {}

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from relance.cli import run_command_line
 from .conftest import REMOTE, Said
 from .server import Fault, Standin
 
+MACHINE = Path(__file__).parents[2] / "machine"
 SPECIFICATION = """\
 format: analysis-specification
 version: 1
@@ -204,3 +206,66 @@ def test_a_serial_run_is_recorded_with_the_steps_that_the_server_tells(
     found = recorded(tmp_path / "got")
     assert [(job["rule"], job["status"]) for job in found["jobs"]] == [("first", "ok"), ("second", "ok")]
     assert [file["path"] for file in found["files"]] == ["data/one.txt", "out.txt"]
+
+
+YADAGE = """
+stages:
+  - name: double
+    dependencies: [init]
+    scheduler:
+      scheduler_type: singlestep-stage
+      parameters: {given: {step: init, output: given}, made: "{workdir}/twice.txt"}
+      step: &step
+        process: {process_type: string-interpolated-cmd, cmd: "cat {given} {given} > {made}"}
+        publisher: {publisher_type: frompar-pub, outputmap: {made: made}}
+        environment: {environment_type: docker-encapsulated, image: bash, imagetag: "5"}
+  - name: again
+    dependencies: [double]
+    scheduler:
+      scheduler_type: singlestep-stage
+      parameters: {given: {stages: double, output: made, unwrap: true}, made: "{workdir}/out.txt"}
+      step: *step
+"""
+
+
+@pytest.fixture(scope="module")
+def yadage() -> str:
+    """A Python that has it; made where all tests keep it, not in the folder of one."""
+    return subprocess.check_output([MACHINE / "yadage.sh"], text=True).strip()
+
+
+def test_a_run_of_yadage_is_recorded_with_the_files_of_its_jobs(
+    newest: Standin, say: Callable[..., Said], tmp_path: Path, yadage: str
+) -> None:
+    newest.engine = replace(newest.engine, yadage=yadage)
+    folder = tmp_path / "doubling"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data/one.txt").write_text("one\n")
+    (folder / "workflow.yml").write_text(YADAGE)
+    declared = {
+        "inputs": {
+            "directories": ["data"],
+            "parameters": {"given": "one.txt"},
+            "options": {"initdir": "data"},
+        },
+        "workflow": {"type": "yadage", "file": "workflow.yml"},
+        "outputs": {"files": ["again/out.txt"]},
+    }
+    (folder / "reana.yaml").write_text(yaml.safe_dump(declared))
+    assert say("submit", str(folder), "--skip-images", "--fetch=got", "--interval=0.2").code == 0
+    assert (tmp_path / "got/again/out.txt").read_text() == "one\n" * 4
+    found = recorded(tmp_path / "got")
+    assert [(job["rule"], job["status"], job["inputs"], job["outputs"]) for job in found["jobs"]] == [
+        ("double", "ok", ["data/one.txt"], ["double/twice.txt"]),
+        ("again", "ok", ["double/twice.txt"], ["again/out.txt"]),
+    ]
+    given = {one["name"]: one["value"] for one in found["jobs"][0]["parameters"]}
+    assert given == {"given": "data/one.txt", "made": "{workdir}/twice.txt"}
+    assert all(time["started"] != "unknown" for time in found["times"]["jobs"])
+    files = {file["path"]: file["digest"] for file in found["files"]}
+    assert files["again/out.txt"] == digest.of_file(tmp_path / "got/again/out.txt")
+    assert files["data/one.txt"] == digest.of_file(folder / "data/one.txt")
+    noted = newest.only().workspace / "_yadage/yadage_snapshot_workflow.json"
+    noted.write_text(noted.read_text().replace(newest.only().id, "../elsewhere"))
+    assert say("fetch", "-o", "other").code == 0
+    assert {tuple(job["outputs"]) for job in recorded(tmp_path / "other")["jobs"]} == {()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from relance.engines.reana.notes import Note, Origin
     from relance.model import RunRecord
     from relance.recording.remote import Told
+
+
+_LARGEST_NOTE = 256 << 20
+"""Bytes of what yadage notes; thousands of jobs are less."""
 
 
 def record(
@@ -81,9 +86,11 @@ def _made(
         return remote.completed(of_capsule.expected(capsule, folder, note.parameters, cache), told)
     found = declared.read(folder)
     if found.language is not Language.SNAKEMAKE or found.file is None:
-        outputs = [path for path in found.outputs if (folder / path).exists()]
         told = replace(told, snakemake=UNKNOWN)  # it is there, but another engine ran this
-        return remote.completed(remote.none(folder, (*found.inputs, *outputs), cache), told)
+        files = (*found.inputs, *(path for path in found.outputs if (folder / path).exists()))
+        if found.language is Language.YADAGE and (noted := _of_yadage(client, told, folder, cache, files)):
+            return remote.completed(*noted)
+        return remote.completed(remote.none(folder, files, cache), told)
     with counting("recording", quiet=quiet) as progress:
         return remote.of_snakefile(
             folder,
@@ -94,6 +101,29 @@ def _made(
             environment=environment,
             effects=build.Effects(cache, say, progress),
         )
+
+
+def _of_yadage(
+    client: Client, told: Told, folder: Path, cache: Path, files: tuple[str, ...]
+) -> tuple[RunRecord, Told] | None:
+    """Return a run's jobs with their files, as far as yadage noted them in the workspace."""
+    from relance.engines.reana import fetching
+    from relance.engines.reana.journal import Journal
+    from relance.recording import remote_yadage
+
+    listed = client.files(told.state.workflow.id)
+    noted = [file for file in listed if file.path == remote_yadage.SNAPSHOT and file.size <= _LARGEST_NOTE]
+    if not noted:
+        return None
+    with tempfile.TemporaryDirectory(prefix="relance-") as scratch:
+        place = Path(scratch)
+        fetching.fetch(client, told.state.workflow.id, noted, place, Journal(place / "fetched.jsonl"))
+        try:
+            snapshot = json.loads((place / remote_yadage.SNAPSHOT).read_bytes())
+        except (ValueError, RecursionError):
+            return None
+    paths = {file.path for file in listed}
+    return remote_yadage.known(folder, snapshot, paths, told, cache=cache, others=files)
 
 
 @contextmanager
