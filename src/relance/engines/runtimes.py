@@ -15,9 +15,9 @@ from relance.model import ImageRef, Runtime, RuntimeKind
 _PATIENCE = 20.0  # seconds; an engine that needs longer to say its version doesn't work
 
 HOW_TO_GET = {
-    RuntimeKind.APPTAINER: "install it (apptainer.org/docs/admin) or leave --runtime out",
-    RuntimeKind.PODMAN: "install it (package 'podman') or leave --runtime out",
-    RuntimeKind.DOCKER: "install it (docs.docker.com), start its service, or leave --runtime out",
+    RuntimeKind.APPTAINER: "install it (apptainer.org/docs/admin)",
+    RuntimeKind.PODMAN: "install it (package 'podman')",
+    RuntimeKind.DOCKER: "install it (docs.docker.com), or start its service",
 }
 
 
@@ -87,7 +87,7 @@ def choose(
                 f"runtime '{wanted}' can't be used",
                 expected=f"a working {wanted.capitalize()} that has the analysis's images",
                 found=found.reason,
-                next_step=found.remedy,
+                next_step=f"{found.remedy}; or leave --runtime out",
             )
         return found, ()
     absences: list[Absence] = []

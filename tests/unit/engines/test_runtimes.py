@@ -101,6 +101,8 @@ def test_with_no_engine_at_all_plain_processes_remain() -> None:
     runtime, absences = runtimes.choose(None, lambda kind: runtimes.find(kind, [], supply, machine()))
     assert runtime.kind is RuntimeKind.PLAIN
     assert len(absences) == 3
+    # Nobody gave the option that a wanted runtime is asked for with.
+    assert not any("--runtime" in absence.remedy for absence in absences)
 
 
 @pytest.mark.parametrize("kind", [RuntimeKind.APPTAINER, RuntimeKind.PODMAN, RuntimeKind.DOCKER])
@@ -109,6 +111,7 @@ def test_a_wanted_runtime_that_is_missing_is_an_error_that_says_how_to_get_it(ki
         runtimes.choose(kind, lambda kind: runtimes.find(kind, [], supply, machine()))
     assert f"runtime '{kind}' can't be used: found not installed" in str(caught.value)
     assert "install it" in str(caught.value)
+    assert str(caught.value).endswith("; or leave --runtime out")
 
 
 def test_a_program_that_is_not_there_or_hangs_is_an_answer_too() -> None:
