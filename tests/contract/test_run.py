@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -181,11 +182,40 @@ def test_a_wrong_command_line_is_told_in_one_message(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_is_printed_for_each_shell(toy: Relance, shell: str) -> None:
+@pytest.mark.parametrize(
+    ("shell", "position", "answer"),
+    [("bash", "2", "plain,list\n"), ("zsh", "2", "plain\nlist\n"), ("fish", "l", "plain,list\t")],
+)
+def test_completion_is_printed_for_each_shell_and_answered(
+    toy: Relance, shell: str, position: str, answer: str
+) -> None:
     done = toy("completion", shell)
     assert done.returncode == 0
-    assert "_RELANCE_COMPLETE" in done.stdout
+    assert f"_RELANCE_COMPLETE={shell}_complete" in done.stdout
+    asked = {
+        "_RELANCE_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": "relance images l",
+        "COMP_CWORD": position,
+    }
+    told = subprocess.run(
+        toy.command(), env={**os.environ, **asked}, capture_output=True, text=True, check=True
+    )
+    assert answer in told.stdout
+
+
+def test_bash_completes_commands_options_and_values(toy: Relance, tmp_path: Path) -> None:
+    program = tmp_path / "relance"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(toy.command())} "$@"\n', "utf-8")
+    program.chmod(0o755)
+    lines = ["images l", "run --runt", "run --runtime p"]
+    script = 'eval "$(relance completion bash)"\n' + "".join(
+        f"COMP_WORDS=(relance {line}); COMP_CWORD={len(line.split())}; COMPREPLY=()\n"
+        '_relance_completion relance; echo "${COMPREPLY[*]}"\n'
+        for line in lines
+    )
+    path = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    told = subprocess.run(["bash", "-c", script], env=path, capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines() == ["list load lock", "--runtime", "podman plain"]
 
 
 def test_packages_that_cannot_be_had_are_told_with_the_log(toy: Relance) -> None:
