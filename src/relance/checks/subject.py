@@ -121,20 +121,21 @@ def _around(file: Path) -> Path:
 
 
 def _kind(root: Path, name: str) -> str | None:
-    """Return what a file in YAML is; by its name if it isn't YAML, so that this is told as a finding."""
+    """Return what a file in YAML is; by its name if its content is nothing, so that this is told as a finding."""
     if documents.is_cwl(root / name):  # YAML of its own kind
         return "cwl"
+    last = Path(name).name
+    called = "reana" if "reana" in last else "entry" if "recast" in last else None
     try:
         value = yamlfile.read(root / name, Path(name)).value
     except InputError:
-        last = Path(name).name
-        return "reana" if "reana" in last else "entry" if "recast" in last else "yadage"
+        return called or "yadage"
     if not isinstance(value, dict):
-        return None
+        return called
     signs = {
         "yadage": "stages" in value,
         "entry": recast_atlas.is_entry(value),
         "serial": isinstance(value.get("steps"), list),
         "reana": isinstance(value.get("workflow"), dict),
     }
-    return next((kind for kind, is_it in signs.items() if is_it), None)
+    return next((kind for kind, is_it in signs.items() if is_it), called)

@@ -62,7 +62,7 @@ def convert(  # noqa: PLR0917 - click passes each by name
         return ExitCode.OK
     given = parameters.gathered(files, assignments)
     content = yamlfile.read(specification, specification).value
-    if reana_files.is_analysis(content):
+    if reana_files.is_analysis(content) or reana_files.is_called_so(specification, content):
         _refuse("a reana.yaml, which says it itself", toplevel=toplevel, initdir=initdir, example=example)
         analysis = reana_files.read(specification)
         whole = engine == "cwltool" and analysis.language is reana_files.Language.CWL

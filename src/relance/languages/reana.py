@@ -64,6 +64,11 @@ def is_analysis(content: Json) -> bool:
     )
 
 
+def is_called_so(path: Path, content: Json) -> bool:
+    """Return whether a file says by its name that it is a reana.yaml, and is nothing else."""
+    return "reana" in path.name and not (isinstance(content, dict) and {"stages", "spec"} & set(content))
+
+
 def read(path: Path) -> Analysis:
     """Read a reana.yaml.
 

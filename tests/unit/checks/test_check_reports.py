@@ -153,6 +153,12 @@ def test_what_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
         subject.find(tmp_path, ROOT)
 
 
+def test_what_is_called_reana_yaml_is_checked_as_one_whatever_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "reana.yaml").write_text("workflow: yadage\nyadage_file: w.yml\n")
+    found = checking.check(subject.find(tmp_path / "reana.yaml", None), None, None).findings
+    assert {one.code for one in found} == {"RL405", "RL406"}
+
+
 def test_a_snakefile_below_workflow_belongs_to_the_folder_above(tmp_path: Path) -> None:
     (tmp_path / "workflow").mkdir()
     (tmp_path / "workflow/Snakefile").write_text('rule a:\n    input: "b"\n    shell: "c"\n')

@@ -323,3 +323,8 @@ def test_what_a_workspace_can_not_have_is_refused(
     (workspace.parent / "link").symlink_to("/etc/hostname")
     workspace.write_text(SERIAL.replace(old, new))
     assert message in wrong(workspace, *options)
+
+
+def test_what_is_called_reana_yaml_is_refused_as_one(tmp_path: Path) -> None:
+    (tmp_path / "reana.yaml").write_text("workflow: yadage\nyadage_file: w.yml\n")
+    assert wrong(tmp_path / "reana.yaml").startswith("reana.yaml:1: not a mapping: found 'yadage'")
