@@ -121,7 +121,7 @@ def _around(file: Path) -> Path:
 
 
 def _kind(root: Path, name: str) -> str | None:
-    """Return what a file in YAML is; by its name if its content is nothing, so that this is told as a finding."""
+    """Return what a file in YAML is; by its name if its content is nothing, so that a finding tells it."""
     if documents.is_cwl(root / name):  # YAML of its own kind
         return "cwl"
     last = Path(name).name
