@@ -179,6 +179,9 @@ def test_a_run_without_its_secrets_is_refused_before_it_is_made(
     assert "step 'first' needs Kerberos" in refused.err
     assert "relance reana secrets add --env CERN_USER --env CERN_KEYTAB --file FILE" in refused.err
     assert server.runs == {}
+    planned = say("submit", folder, "--skip-images", "--dry-run", "--json").json
+    assert planned["credentials"] == {"Kerberos": ["step 'first'"]}
+    assert "Kerberos from your secrets" in say("submit", folder, "--skip-images", "--dry-run").out
     monkeypatch.setenv("CERN_USER", "jane")
     monkeypatch.setenv("CERN_KEYTAB", "s3cr3t.keytab")
     assert say("secrets", "add", "--env=CERN_USER", "--env=CERN_KEYTAB").code == 0

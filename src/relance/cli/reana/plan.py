@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 
 def tell(sending: Sending, *, as_json: bool) -> None:
-    """Print what would be sent, and how it differs from what lies here."""
+    """Print what would be sent, how it differs from what lies here, and what needs secrets of the server."""
+    from relance.engines.reana import needing
+
     request = sending.request
     declared = request.declared
+    needs = needing.needed(declared)
     sizes = {path: declared.place(path).stat().st_size for path in declared.inputs}
     if as_json:
         plan = {
@@ -28,6 +31,7 @@ def tell(sending: Sending, *, as_json: bool) -> None:
             "inputs": [{"path": path, "size": count} for path, count in sizes.items()],
             "ignored": declared.ignored,
             "outputs": declared.outputs,
+            "credentials": needs,
             "images": {choice.written: choice.found for choice in sending.choices},
             "pushed": {
                 choice.written: {"reference": choice.becomes, "why": choice.why}
@@ -48,5 +52,7 @@ def tell(sending: Sending, *, as_json: bool) -> None:
     click.echo(f"    {len(sizes)} files would be sent, {size(sum(sizes.values()))}")
     if declared.ignored:
         click.echo(f"    {len(declared.ignored)} files are left out by .gitignore or .reanaignore")
+    for credential, who in needs.items():
+        click.echo(f"    {credential} from your secrets on the server, for {', '.join(who)}")
     click.echo(f"    outputs: {', '.join(declared.outputs) or 'none declared'}")
     click.echo(sending.difference, nl=False)
