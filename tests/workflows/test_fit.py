@@ -49,21 +49,20 @@ class Files:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     folder = tmp_path_factory.mktemp("samples")
-    histograms = {}
-    for name, path in synthetic.all_samples(folder / "templates", 6000, 100).items():
-        sample = Sample([Ntuple(path)])
-        read = filling.reading(ANALYSIS, sample)
-        yields = filling.fill(ANALYSIS, sample, read, LUMINOSITY)
-        histograms[name] = folder / f"{name}.root"
-        histogramfile.write_sample(
-            histograms[name],
-            ANALYSIS,
-            yields,
-            sample=sample.metadata,
-            luminosity=LUMINOSITY,
-            warnings=read.warnings,
-        )
+    ntuples = synthetic.all_samples(folder / "templates", 6000, 100)
+    histograms = {name: filled(path, folder / f"{name}.root") for name, path in ntuples.items()}
     return Files(histograms, synthetic.all_samples(folder / "data", 6000, 200))
+
+
+def filled(ntuple: Path, output: Path) -> Path:
+    """The histograms of a sample."""
+    sample = Sample([Ntuple(ntuple)])
+    read = filling.reading(ANALYSIS, sample)
+    yields = filling.fill(ANALYSIS, sample, read, LUMINOSITY)
+    histogramfile.write_sample(
+        output, ANALYSIS, yields, sample=sample.metadata, luminosity=LUMINOSITY, warnings=read.warnings
+    )
+    return output
 
 
 @pytest.fixture(autouse=True)
@@ -453,6 +452,46 @@ def test_a_background_given_as_signal_is_refused(files: Files, data_file: Path, 
     names = {**files.histograms, "signal": files.histograms["ttbar"], "ttbar": files.histograms["signal"]}
     message = refused(run(replace(files, histograms=names), data_file, tmp_path / "out"), tmp_path / "out")
     assert "sample 'ttbar' belongs to the process 'ttbar', which is background" in message
+
+
+def test_negative_and_varied_weights_reach_the_likelihood(files: Files, tmp_path: Path) -> None:
+    spectrum, region = synthetic.SPECTRA["signal"], ANALYSIS.region("SR_ee")
+    data = synthetic.columns(spectrum, 4000, 7, negative=0.2)
+    edges = np.array(region.observable.edges)
+    # One bin whose weights are negative on the whole.
+    data["weight"][data["mll"] >= edges[7]] = -1.0
+    about = synthetic.metadata("signal", spectrum, data)
+    path = synthetic.write(tmp_path / "signal.root", data, about)
+    with_these = replace(files, histograms={**files.histograms, "signal": filled(path, tmp_path / "h.root")})
+    made = with_these.templates(ANALYSIS)
+
+    selected = (data["channel"] == synthetic.EE) & (data["lepton2_pt"] >= 30) & (data["mll"] >= edges[0])
+    scale = Sample([Ntuple(path)]).expected_per_weight(LUMINOSITY) * 0.7
+    masses = np.minimum(data["mll"][selected], edges[-1])
+
+    def summed(branch: str, power: int = 1) -> np.ndarray:
+        weights = (data[branch][selected] * scale) ** power
+        return np.histogram(masses, edges, weights=weights)[0]
+
+    plain = summed("weight")
+    assert plain[6] > 0 > plain[7]
+    found = made.get("SR_ee", "signal")
+    assert found.nominal == pytest.approx(np.maximum(plain, 0.0))
+    assert found.variance == pytest.approx(summed("weight", 2))
+    total = about.sum_of_weights
+    varied = [
+        summed(f"weight_{name}") * total / about.variation_sums[name]
+        for name in ("muR_2", "muR_0.5", "muF_2", "muF_0.5")
+    ]
+    up = np.max([plain, *varied], axis=0)
+    assert found.shifts["signal_scale"].up == pytest.approx(np.where(plain < 0, 0.0, up))
+    assert any("1 bins with a negative sum of weights" in warning for warning in made.warnings)
+
+    fitted = workspace.build(ANALYSIS, made, expectation(ANALYSIS, made)).fitted
+    (channel,) = (one for one in fitted["channels"] if one["name"] == "SR_ee")
+    (signal,) = (one for one in channel["samples"] if one["name"] == "signal")
+    assert signal["data"] == pytest.approx(found.nominal.tolist())
+    assert any(one["name"] == "signal_scale" for one in signal["modifiers"])
 
 
 def test_bins_without_background_are_filled_as_declared_and_announced(files: Files) -> None:
