@@ -1,6 +1,7 @@
 """The package's layers: each module imports only from its own layer or one above."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -62,6 +63,14 @@ def upward(source: Path) -> list[str]:
 def test_every_module_has_a_layer() -> None:
     parts = {path.relative_to(SOURCE).parts[0].removesuffix(".py") for path in SOURCE.rglob("*.py")}
     assert parts <= set(LEVEL)
+
+
+def test_the_architecture_on_one_page_names_every_part_and_package() -> None:
+    page = (SOURCE.parents[1] / "CONTRIBUTING.md").read_text("utf-8")
+    parts = {path.relative_to(SOURCE).parts[0].removesuffix(".py") for path in SOURCE.rglob("*.py")}
+    packages = {path.name for path in SOURCE.parent.glob("snakemake_*") if path.is_dir()}
+    named = set(re.findall(r"\w+", page))
+    assert (parts - {"__init__", "__main__"}) | packages <= named
 
 
 def test_imports_point_one_way() -> None:
