@@ -37,6 +37,15 @@ def check(command: Command, files: Files, target: Target | None) -> Iterator[Fin
             found="one that is written out (it isn't shown)",
             next_step="take it out, and have it changed; give it as a secret of REANA, or a ticket",
         )
+    if home := shell.reads_home(command.text):
+        yield Finding(
+            "RL313",
+            files.near(command.place, command.text, home[0]),
+            command.subject,
+            expected="a path that is the same whoever runs the image",
+            found=f"'{home[1]}'; the home folder of a job is another in each runtime, and empty in most",
+            next_step="name it by its path in the image, such as /home/atlas/release_setup.sh",
+        )
     at = shell.hidden_failure(command.text)
     if at is not None and (target is Target.REANA or not command.safe):
         yield Finding(

@@ -11,6 +11,7 @@ _ROOT = re.compile(
 )
 _SUDO = re.compile(r"(?:^|[;&|\n(])\s*(?P<what>sudo)\s")
 _ABSOLUTE = re.compile(r"(?:^|[;&|\n(])\s*(?P<what>cd\s+/[^\s;&|)]*)")
+_HOME = re.compile(r"(?:^|[;&|\n(])\s*(?:source|\.|bash|sh)\s+(?P<what>(?:~|\$HOME|\$\{+HOME\}+)/[^\s;&|)]+)")
 _PIPE = re.compile(r"(?<![|>\\])\|(?!\|)")
 _LOGIN = re.compile(
     r"\b(?:echo|printf)\s+(?:-\w+\s+|['\"]%s(?:\\n)?['\"]\s+)*(?P<quote>['\"]?)(?P<what>[^\s'\"|<>]{3,})(?P=quote)\s*"
@@ -108,6 +109,11 @@ def password(command: str) -> int | None:
 def leaves_workspace(command: str) -> tuple[int, str] | None:
     """Return where a command goes to an absolute folder; None if it doesn't."""
     return _found(_ABSOLUTE, command)
+
+
+def reads_home(command: str) -> tuple[int, str] | None:
+    """Return where a command runs a script of its home folder; None if it doesn't."""
+    return _found(_HOME, command)
 
 
 def makes_folders(text: str) -> bool:

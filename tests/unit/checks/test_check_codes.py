@@ -238,7 +238,9 @@ CASES = [
     Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{wildcards.sample} >"),
     Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{params.x} >"),
     Case("RL103", "recast.yml:4", yadage(FIRST, **{"recast.yml": ENTRY}), "text: x, out: y", "text: x"),
-    Case("RL001", "recast.yml:4", yadage(FIRST, **{"recast.yml": ENTRY}), "spec: s.yml#/write", "spec: t.yml"),
+    Case(
+        "RL001", "recast.yml:4", yadage(FIRST, **{"recast.yml": ENTRY}), "spec: s.yml#/write", "spec: t.yml"
+    ),
     Case("RL104", "workflow.yml:2", yadage(FIRST + SECOND), "[init]", "[second]"),
     Case("RL105", "workflow.yml:6:5", yadage(ZIPPED), "also: [3, 4]", "also: [3]"),
     Case("RL106", "reana.yaml:4", yadage(FROM_INIT, **USED), "word: hello\n", "word: hello\n    wrod: x\n"),
@@ -277,6 +279,7 @@ CASES = [
     Case("RL311", "Snakefile:5", snakemake(), '"results/a.txt"', 'pipe("results/a.txt")', REANA),
     Case("RL312", "Snakefile:3", snakemake(), '"code.py"', 'lookup("a", within=config)', REANA),
     Case("RL312", "Snakefile:2", snakemake(), "rule make", f'{MINIMUM}("8.0")\nrule make', REANA),
+    Case("RL313", "s.yml:2", yadage(FIRST), "echo {text}", "source ~/setup.sh; echo {text}"),
     Case("RL401", "reana.yaml:3", serial(), "- code.py", "- /eos/code.py"),
     Case("RL401", "reana.yaml:5", serial(), "- data", "- ../data"),
     Case("RL402", "reana.yaml:3", serial(), "- code.py", "- cod.py"),

@@ -164,7 +164,7 @@ def test_a_command_reaches_each_engine_as_it_is(words: str) -> None:
     values = {"folder": "/f", "files": "/i", "mass": "500.0"}
     body = interpolation.fill(script(plan, "one"), values)
     assert "\n(\n" + meant.strip("\n") + "\n) < /dev/null\n" in body
-    if not re.search(r"sudo |cd /", words):
+    if "sudo " not in words:
         form = yaml.safe_load(serial.form(plan, ()).texts["reana.yaml"])
         (step,) = form["workflow"]["specification"]["steps"]
         assert serial.command(step, {"mass": "500.0"}) == f"set -euo pipefail; {meant.strip()}"
@@ -221,7 +221,6 @@ def test_an_image_is_called_as_registries_or_docker_know_it() -> None:
     ("bad", "found"),
     [
         (job("a", [], ["x"], image=None), "none"),
-        (job("a", [], ["x"], "cd /tmp; ls"), "'cd /'"),
         (job("a", [], ["x"], "sudo ls"), "'sudo '"),
     ],
 )

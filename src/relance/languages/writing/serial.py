@@ -10,7 +10,7 @@ from relance.languages.writing import declaration
 from relance.languages.writing.form import Form
 from relance.languages.writing.jobs import Plan, Slot, Step
 
-_REFUSED = ("sudo ", "cd /")
+_REFUSED = ("sudo ",)  # of `cd /` it only warns
 
 
 def form(plan: Plan, files: Iterable[str]) -> Form:
