@@ -17,7 +17,7 @@ import pytest
 from relance.errors import InputError, MissingPartError
 from relance.store import base as bases
 from relance.store import build as building
-from relance.store import squashfs
+from relance.store import place, squashfs
 from relance.store.build import PipSettings
 from relance.store.builders import all_builders, choose
 from relance.store.images import LocalImage, known, write_local
@@ -82,8 +82,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture(scope="module")
 def base(store: Store) -> Image:
+    """The Debian base of the images that were built on this machine; made where there is none."""
     need("mmdebstrap")
-    return bases.bootstrap(store.layout, print)
+    theirs = Store(place.store(os.environ))
+    image = bases.present(theirs.layout) if theirs.content.exists() else None
+    if image is None:
+        return bases.bootstrap(store.layout, print)
+    for part in (image.manifest, image.config, *image.layers):
+        store.layout.add(theirs.layout.read(part.digest), part.media_type)
+    for name, described in theirs.layout.names().items():
+        if described.digest == image.manifest.digest:
+            store.layout.name(name, image.manifest)
+    return image
 
 
 @pytest.fixture(scope="module")
@@ -417,11 +427,11 @@ rule greet:
 """
 
 
-def test_an_image_at_another_path_is_the_same_image(small_analysis, store, by_podman, tmp_path):
+def test_an_image_at_another_path_is_the_same_image(small_analysis, by_podman, tmp_path):
     need("apptainer")
     (small_analysis / "Snakefile").write_text(BY_PATH, encoding="utf-8")
     run = ("run", "--runtime", "apptainer", "--json")
-    first = relance(small_analysis, store.folder, *run)
+    first = relance(small_analysis, tmp_path / "first", *run)
     assert json.loads(first.stdout)["steps_done"] == 1, first.stderr
     moved = tmp_path / "moved.sqsh"
     moved.symlink_to(by_podman.runtime.path)
@@ -541,14 +551,9 @@ def test_empty_caches_another_clock_and_another_builder_give_the_same_bytes(
 ):
     """The generation image, its base included, is built twice from nothing.
 
-    Where it was built here before, on the same base, that is the first of the two.
+    Where one of them was built here before, that is the first of the two.
     """
     need("podman")
-    (todo,) = building.plan(REPOSITORY, ["generation"])
-    first = todo.local
-    if first is None or not todo.current or first.base != base.config.digest:
-        first = building.build(REPOSITORY, store, base, todo, choose("podman", all_builders()), PIP, print)
-
     # Three days: further ahead, the certificates of Debian's archive and of the package index have ended.
     later = Store(tmp_path / "later")
     environment = with_another_clock(later, "+3d")
@@ -557,7 +562,15 @@ def test_empty_caches_another_clock_and_another_builder_give_the_same_bytes(
     output("faketime", "+3 days", sys.executable, "-c", program)
     later_base = bases.present(later.layout)
     assert later_base is not None
+    if later_base != base:  # some packages of Debian are newer than those of the base that was here
+        store = Store(tmp_path / "now")
+        base = bases.bootstrap(store.layout, print)
     assert later_base == base
+
+    (todo,) = building.plan(REPOSITORY, ["generation"])
+    first = todo.local
+    if first is None or not todo.current or first.base != base.config.digest:
+        first = building.build(REPOSITORY, store, base, todo, choose("podman", all_builders()), PIP, print)
     docker_builder = choose("docker", all_builders())
     second = building.build(REPOSITORY, later, later_base, todo, docker_builder, PIP, print, environment)
     assert second.config == first.config
