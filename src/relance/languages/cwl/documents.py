@@ -119,6 +119,7 @@ def _check(parsed: Any, path: Path, shown: Path, toplevel: Path) -> None:
     """Refuse a document that the language's own schema doesn't allow."""
     try:
         from cwl_utils import parser  # noqa: PLC0415 - a part of its own; only those who need it have it
+        from cwl_utils.errors import GraphTargetMissingException  # noqa: PLC0415
         from schema_salad.exceptions import SchemaSaladException  # noqa: PLC0415
     except ImportError as error:
         raise lines.missing() from error
@@ -136,7 +137,10 @@ def _check(parsed: Any, path: Path, shown: Path, toplevel: Path) -> None:
             if isinstance(one, dict):
                 one.update(shared)
             parser.load_document_by_yaml(one, uri, options)
-    except (SchemaSaladException, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (
+        *(SchemaSaladException, GraphTargetMissingException),
+        *(ValueError, TypeError, KeyError, AttributeError, RecursionError),
+    ) as error:
         if refused:  # of which the library says something else
             raise _elsewhere(shown, parsed, path, refused[0]) from error
         raise _invalid(shown, uri, error) from error

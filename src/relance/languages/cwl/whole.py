@@ -184,7 +184,7 @@ class _Gathered:
             self.scripted = self.scripted or value in _SCRIPTED or key in _SCRIPTED
             if key == "dockerPull" and value:
                 self.images.add(value)
-            is_file = key in {"path", "location"} and around.get("class") in {"File", "Directory"}
+            is_file = key in {"path", "location"} and around.get("class") in ("File", "Directory")
             if key in _REFERENCES or is_file:
                 name = value.partition("#")[0] if key == "run" else value
                 if name:

@@ -185,6 +185,7 @@ def test_what_cannot_be_compiled_is_named_with_its_line(
             "cwlVersion: draft-3",
             "w.cwl:1: the version of CWL can't be read: found 'draft-3'",
         ),
+        ("class: CommandLineTool", "$graph: {}", "not CWL: found Tool file contains graph"),
         ("  text: string", "  text: {type: string", "not YAML"),
         ("  text: string", "  text: &a [*a]", "w.cwl:5"),
         ("  text: string", "  text: !!python/object:os.x {}", "w.cwl"),
@@ -279,6 +280,13 @@ def test_parameters_that_do_not_fit_are_refused_before_anything_is_written(
     with pytest.raises(InputError) as caught:
         compiling.compiled(tmp_path, "w.cwl", [said])
     assert reason in str(caught.value)
+
+
+def test_a_value_whose_class_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "w.cwl").write_text(TOOL)
+    given = parameters.of_assignments(["text={class: {}}"])
+    with pytest.raises(InputError, match="'text' of the workflow is"):
+        compiling.compiled(tmp_path, "w.cwl", [given])
 
 
 def test_a_parameter_of_no_input_is_left_out_and_told(tmp_path: Path) -> None:

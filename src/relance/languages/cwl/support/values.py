@@ -50,7 +50,7 @@ def given(value: Json) -> Json:
 
 def is_entry(value: Json) -> bool:
     """Return whether a value is a file or folder."""
-    return isinstance(value, dict) and value.get("class") in {"File", "Directory"}
+    return isinstance(value, dict) and value.get("class") in ("File", "Directory")
 
 
 def entries(value: Json) -> Iterator[dict[str, Json]]:
