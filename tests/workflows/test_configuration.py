@@ -8,6 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dilepton import regions
 from dilepton.configuration import ConfigurationError, check, load
 from dilepton.units import UnitError, parse
 
@@ -71,6 +72,37 @@ def test_a_mistake_is_named_with_its_line(old: str, new: str, line: int, words: 
     message = refusal(edited(old, new), tmp_path)
     assert f"config.yaml:{line}: " in message
     assert words in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("role: signal", "role: background", "one process with 'role: signal', found none; change"),
+        ("control: CR_emu", "control: CR_mue", "no region 'CR_mue'; name one of SR_ee, "),
+        ("control: CR_emu", "control: VR_ee", "expected 'fitted: true' of region 'VR_ee', "),
+        ("process: ttbar", "process: top", "no process 'top'; name one of diboson, "),
+        ("processes: [diboson]", "processes: [wz]", "no process 'wz'; declare it under 'processes', or name"),
+        (
+            '{type: normalisation, title: "Diboson',
+            '{type: luminosity, uncertainty: 0.1, title: "Diboson',
+            "at most one systematic of type 'luminosity', found luminosity, diboson_cross_section; keep one",
+        ),
+        ("edges: [600, 700,", "edges: [700, 600,", "expected rising edges, found [700.0, 600.0, "),
+        ("strength_range: [0, 100]", "strength_range: [0, -1]", "found 0 and -1; write [0, 100]"),
+        ("test_statistic: qtilde", "test_statistic: q", "for the test statistic 'q', found 0; lower it"),
+    ],
+)
+def test_a_declaration_that_contradicts_itself_is_refused(
+    old: str, new: str, words: str, tmp_path: Path
+) -> None:
+    text = (ANALYSIS / "regions.yaml").read_text("utf-8")
+    assert old in text
+    file = tmp_path / "regions.yaml"
+    file.write_text(text.replace(old, new), "utf-8")
+    with pytest.raises(regions.DeclarationError) as caught:
+        regions.read(file)
+    assert words in str(caught.value)
+    assert str(caught.value).startswith(f"{file}: ")
 
 
 def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:

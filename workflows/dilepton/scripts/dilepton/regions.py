@@ -364,16 +364,23 @@ def _contradictions(analysis: Analysis) -> list[str]:
     processes = {p.name for p in analysis.processes}
     regions = {r.name: r for r in analysis.regions}
     found: list[str] = []
-    if sum(p.is_signal for p in analysis.processes) != 1:
-        found.append("expected exactly one process with 'role: signal'")
+    signals = [p.name for p in analysis.processes if p.is_signal]
+    if len(signals) != 1:
+        found.append(
+            f"expected exactly one process with 'role: signal', found {', '.join(signals) or 'none'}; "
+            "change the role of one"
+        )
     if not any(r.fitted for r in analysis.regions):
-        found.append("expected at least one region with 'fitted: true', found none")
-    if sum(isinstance(s, Luminosity) for s in analysis.systematics) > 1:
-        found.append("expected at most one systematic of type 'luminosity'")
+        found.append("expected at least one region with 'fitted: true', found none; declare one so")
+    luminosities = [s.name for s in analysis.systematics if isinstance(s, Luminosity)]
+    if len(luminosities) > 1:
+        found.append(
+            f"expected at most one systematic of type 'luminosity', found {', '.join(luminosities)}; keep one"
+        )
     for region in analysis.regions:
         edges = region.observable.edges
         if any(high <= low for low, high in pairwise(edges)):
-            found.append(f"region '{region.name}': expected rising edges, found {list(edges)}")
+            found.append(f"region '{region.name}': expected rising edges, found {list(edges)}; sort them")
         found += [
             f"region '{region.name}': range of '{cut.branch}': expected min below max, found {cut.low:g} and "
             f"{cut.high:g}; nothing would pass"
@@ -390,9 +397,16 @@ def _contradictions(analysis: Analysis) -> list[str]:
     for method in analysis.data_driven:
         found += _wrong_method(method, processes, regions)
     if analysis.fit.strength_high <= max(analysis.fit.strength_low, 0.0):
-        found.append("'fit.strength_range': expected the second to be positive and above the first")
+        low, high = analysis.fit.strength_low, analysis.fit.strength_high
+        found.append(
+            f"'fit.strength_range': expected the second to be positive and above the first, found {low:g} "
+            f"and {high:g}; write [0, 100], for example"
+        )
     if analysis.fit.test_statistic == "q" and analysis.fit.strength_low >= 0:
-        found.append("'fit.strength_range': the test statistic 'q' needs a negative lowest strength")
+        found.append(
+            f"'fit.strength_range': expected a negative lowest strength for the test statistic 'q', found "
+            f"{analysis.fit.strength_low:g}; lower it, or take 'qtilde'"
+        )
     return found
 
 
@@ -400,7 +414,10 @@ def _wrong_method(
     method: TransferFactor | ABCD, processes: set[str], regions: Mapping[str, Region]
 ) -> list[str]:
     label = f"data-driven background '{method.name}'"
-    found = [] if method.process in processes else [f"{label}: there is no process '{method.process}'"]
+    found = []
+    if method.process not in processes:
+        known = ", ".join(sorted(processes))
+        found.append(f"{label}: there is no process '{method.process}'; name one of {known}")
     used = (
         (method.control,)
         if isinstance(method, TransferFactor)
@@ -408,9 +425,12 @@ def _wrong_method(
     )
     for name in used:
         if name not in regions:
-            found.append(f"{label}: there is no region '{name}'")
+            found.append(f"{label}: there is no region '{name}'; name one of {', '.join(regions)}")
         elif not regions[name].fitted:
-            found.append(f"{label}: region '{name}' must have 'fitted: true', its data normalise the process")
+            found.append(
+                f"{label}: expected 'fitted: true' of region '{name}', whose data normalise the process, "
+                "found false; change it"
+            )
     if found:
         return found
     if isinstance(method, TransferFactor) and method.binwise:
