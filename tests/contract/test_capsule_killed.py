@@ -1,22 +1,19 @@
 """Commands on capsules, killed at any moment: nothing half-written, and the same command goes on."""
 
-import os
 import random
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests import capsules
+from tests.killing import Killer
 
 from relance.capsule import reading, writing
 from relance.capsule.model import CapsuleFile, Role
 from relance.store import content
 from relance.store.store import Store
 
-TIMES = 4
+TIMES = 6
 
 
 @pytest.fixture(scope="module")
@@ -35,55 +32,49 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return store
 
 
-def relance(store: Path, *arguments: str, killed_after: float | None = None) -> int:
-    """Run the command, kill it after so many seconds if it still runs, and return its exit status."""
-    command = [sys.executable, "-m", "relance", *arguments]
-    environment = {**os.environ, "RELANCE_STORE": str(store)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as running:
-        if killed_after is not None:
-            time.sleep(killed_after)
-            running.kill()
-    return running.returncode
-
-
-def moments(store: Path, *arguments: str) -> list[float]:
-    """Return moments, in seconds, spread over the time that a command takes when nobody kills it."""
-    begun = time.monotonic()
-    assert relance(store, *arguments) == 0
-    whole = time.monotonic() - begun
-    return [whole * random.Random(number).uniform(0.3, 1) for number in range(TIMES)]
-
-
 def test_an_import_that_is_killed_leaves_whole_blobs_and_goes_on(store: Store, tmp_path: Path) -> None:
     tar = tmp_path / "counting.tar"
-    assert relance(store.folder, "export", "counting", str(tar)) == 0
     digest = reading.find(store.layout, "counting").digest
-    for number, moment in enumerate(moments(tmp_path / "first", "import", str(tar))):
-        folder = tmp_path / f"store-{number}"
-        relance(folder, "import", str(tar), killed_after=moment)
-        other = Store(folder).layout
-        for blob in other.blobs():
-            other.read(blob)
-        for described in reading.names(other).values():
-            assert all(other.has(one.digest) for one in reading.documents(other, described))
-        assert relance(folder, "import", str(tar)) == 0
-        assert reading.find(other, "counting").digest == digest
-        assert all(
-            other.read(one.digest) is not None
-            for one in reading.documents(other, other.names()["capsule/counting:1.0"])
-        )
+    killed = 0
+    with Killer(1) as killer:
+        assert killer.load("export", "counting", tar, "--store", store.folder) == 0
+        assert killer.load("import", tar, "--store", tmp_path / "first") == 0
+        assert killer.run("import", tar, "--store", tmp_path / "second") == 0
+        for number in range(TIMES):
+            folder = tmp_path / f"store-{number}"
+            killed += killer.kill("import", tar, "--store", folder)
+            other = Store(folder).layout
+            for blob in other.blobs():
+                other.read(blob)
+            for described in reading.names(other).values():
+                assert all(other.has(one.digest) for one in reading.documents(other, described))
+            assert killer.run("import", tar, "--store", folder) == 0
+            assert reading.find(other, "counting").digest == digest
+            assert all(
+                other.read(one.digest) is not None
+                for one in reading.documents(other, other.names()["capsule/counting:1.0"])
+            )
+    assert killed > 0
 
 
-def test_an_export_and_a_checkout_that_are_killed_leave_nothing_or_all(store: Store, tmp_path: Path) -> None:
-    for command, name in (("export", "whole.tar"), ("checkout", "whole")):
-        for number, moment in enumerate(moments(store.folder, command, "counting", str(tmp_path / name))):
+@pytest.mark.parametrize(("command", "name"), [("export", "whole.tar"), ("checkout", "whole")])
+def test_what_is_killed_while_it_writes_leaves_nothing_or_all(
+    store: Store, tmp_path: Path, command: str, name: str
+) -> None:
+    whole = tmp_path / name
+    killed = 0
+    with Killer(2, RELANCE_STORE=str(store.folder)) as killer:
+        assert killer.load(command, "counting", whole) == 0
+        assert killer.run(command, "counting", tmp_path / f"another-{name}") == 0
+        for number in range(TIMES):
             path = tmp_path / f"{number}-{name}"
             if command == "checkout" and number % 2:
                 path.mkdir()
-            relance(store.folder, command, "counting", str(path), killed_after=moment)
+            killed += killer.kill(command, "counting", path)
             if path.exists() and command == "export":
-                assert path.read_bytes() == (tmp_path / name).read_bytes()
+                assert path.read_bytes() == whole.read_bytes()
             elif path.exists() and any(path.glob("[!.]*")):
-                assert len(list(path.rglob("*"))) == len(list((tmp_path / name).rglob("*")))
+                assert len(list(path.rglob("*"))) == len(list(whole.rglob("*")))
             else:
-                assert relance(store.folder, command, "counting", str(path)) == 0
+                assert killer.run(command, "counting", path) == 0
+    assert killed > 0
