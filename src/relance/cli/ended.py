@@ -103,12 +103,12 @@ def _tell_log(result: RunResult, step: StepProgress) -> None:
         if log.is_file() and log.stat().st_size and log.stat().st_mtime >= step.started - 1
     ]
     log = written[0] if written else result.record / "console.log"
-    lines = batch.lines(log, result.record)
     if reason := batch.reason(step):
         click.echo(f"step '{step.name}' failed: {reason}", err=True)
-    if lines or not reason:
-        click.echo(f"step '{step.name}' failed; the end of {_shown(log)}:", err=True)
-    for line in lines[-_LAST_LINES:]:
+        if not written:
+            return
+    click.echo(f"step '{step.name}' failed; the end of {_shown(log)}:", err=True)
+    for line in batch.lines(log, result.record)[-_LAST_LINES:]:
         click.echo(f"    {line}", err=True)
 
 
