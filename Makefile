@@ -49,14 +49,17 @@ check: .venv/dev.stamp
 
 # The longest files of tests begin first (tests/conftest.py), so that no core waits at the end. What is measured is the
 # tests' own processes; `make coverage` measures those of the commands that they call, too.
-# Without root the engines that are missing stay missing, and their tests are skipped; never where CI is set.
-test: check
-	tests/machine/prepare.sh || test -z "$${CI:-}"
-	$(BIN)/relance images build || test -z "$${CI:-}"
+test: .venv/dev.stamp
+	$(MAKE) --no-print-directory --jobs=2 check engines
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n $(CORES) --dist loadscope --no-loadscope-reorder --durations=30
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# Without root the engines that are missing stay missing, and their tests are skipped; never where CI is set.
+engines: .venv/dev.stamp
+	tests/machine/prepare.sh || test -z "$${CI:-}"
+	$(BIN)/relance images build || test -z "$${CI:-}"
 
 coverage: export RELANCE_MEASURE := processes
 coverage: test
