@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 CORES ?= $(shell nproc)
 BIN := .venv/bin
 
-.PHONY: help demo images test coverage check bench forms lock clean
+.PHONY: help demo images test coverage check engines bench forms lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
