@@ -26,15 +26,15 @@ def prune(dry_run: bool, chosen_store: Path | None, as_json: bool, quiet: bool) 
     What capsules hold stays. 'relance store gc' then frees the space.
     """
     store = Store(places.store(os.environ, chosen_store))
-    found = built.unused(store)
-    if not dry_run:
+    found, unknown = built.unused(store), built.unknown(store)
+    if found and not dry_run:
         built.forget(store, [one.name for one in found])
         _unload(found)
     if as_json:
         rows = [{"name": one.name, "built_for": [str(place) for place in one.built_for]} for one in found]
-        click.echo(json.dumps({"dry_run": dry_run, "images": rows}, indent=2))
+        click.echo(json.dumps({"dry_run": dry_run, "images": rows, "unknown": unknown}, indent=2))
     elif not quiet:
-        _tell(found, dry_run=dry_run)
+        _tell(found, unknown, dry_run=dry_run)
 
 
 def _unload(found: tuple[Unused, ...]) -> None:
@@ -44,11 +44,16 @@ def _unload(found: tuple[Unused, ...]) -> None:
                 engine.unload(one.reference)
 
 
-def _tell(found: tuple[Unused, ...], *, dry_run: bool) -> None:
+def _tell(found: tuple[Unused, ...], unknown: tuple[str, ...], *, dry_run: bool) -> None:
     for one in found:
         whom = ", ".join(str(place) for place in one.built_for)
         click.echo(f"{one.name}: {'would be forgotten' if dry_run else 'forgotten'}; built for {whom}")
-    if not found:
+    if unknown:
+        click.echo(
+            f"{', '.join(unknown)}: nobody noted for which repository; type 'relance images build' in those "
+            "that use it, or 'relance store forget NAME'"
+        )
+    if not found and not unknown:
         click.echo("every image that was built here is used")
-    elif not dry_run:
+    if found and not dry_run:
         click.echo("next: relance store gc")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from relance.store.images import LocalImage
 from relance.store.store import Store
 
 _VERSION = 1
+_BUILT = re.compile(r"(?!base/|capsule/|image/)[^/]+/[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,17 @@ def unused(store: Store) -> tuple[Unused, ...]:
     """
     notes = _all(store)
     used = frozenset[str]().union(*(_used(one) for one in notes))
-    present = store.layout.names().keys()
     built = frozenset[str]().union(*(one.images for one in notes))
     return tuple(
         Unused(name, tuple(one.repository for one in notes if name in one.images))
-        for name in sorted((built & present) - used)
+        for name in sorted((built & _names(store)) - used)
     )
+
+
+def unknown(store: Store) -> tuple[str, ...]:
+    """Return the images of the store that look like built ones and that no note names."""
+    noted = frozenset[str]().union(*(one.images for one in _all(store)))
+    return tuple(name for name in sorted(_names(store) - noted) if _BUILT.fullmatch(name))
 
 
 def forget(store: Store, names: Collection[str]) -> None:
@@ -106,6 +113,11 @@ def _used(builds: Builds) -> frozenset[str]:
     except OSError:
         return builds.images
     return frozenset(index_name(name, image.config) for name, image in listed.items())
+
+
+def _names(store: Store) -> frozenset[str]:
+    """Return the names in the store; none, and nothing is made, where there is no store."""
+    return frozenset(store.layout.names()) if store.content.is_dir() else frozenset()
 
 
 def _all(store: Store) -> tuple[Builds, ...]:

@@ -51,3 +51,4 @@ def test_nothing_is_pruned_from_a_store_in_which_nothing_was_built(
 ) -> None:
     assert run_command_line(["images", "prune", "--store", str(tmp_path / "store")]) == 0
     assert capsys.readouterr().out == "every image that was built here is used\n"
+    assert not (tmp_path / "store").exists()

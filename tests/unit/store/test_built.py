@@ -83,6 +83,7 @@ def test_what_nobody_noted_stays(store: Store, repository: Path) -> None:
     build(store, repository, "b")
     (store.folder / "built" / "damaged.json").write_text('{"version": 1', "utf-8")
     assert built.unused(store) == ()
+    assert built.unknown(store) == ("fit/aaaaaaaaaaaa",)
 
 
 def test_a_list_of_images_that_cannot_be_read_keeps_everything(store: Store, repository: Path) -> None:
