@@ -171,6 +171,7 @@ def test_a_lock_that_a_killed_run_left_is_explained(toy: Relance) -> None:
         (["run", "--set", "mass"], "--set mass: found no '=', expected KEY=VALUE"),
         (["run", "--config", "thrise"], "write '--config thrice'"),
         (["run", "--cores", "0"], "0 is not in the range"),
+        (["run", "--jobs", "3"], "--jobs 3: found no --on, expected '--on slurm' with it"),
     ],
 )
 def test_a_wrong_command_line_is_told_in_one_message(
