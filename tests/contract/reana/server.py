@@ -613,8 +613,9 @@ class Handler(BaseHTTPRequestHandler):
         for path in sorted(run.workspace.rglob("*")):
             inside = path.relative_to(run.workspace).as_posix()
             wanted = self.query.get("file_name", "*")
-            if path.is_file() and not inside.startswith(".snakemake/") and fnmatch.fnmatch(inside, wanted):
-                status = path.stat()
+            there = path.is_file() or path.is_symlink()
+            if there and not inside.startswith(".snakemake/") and fnmatch.fnmatch(inside, wanted):
+                status = path.lstat()
                 size = {"raw": status.st_size, "human_readable": f"{status.st_size} Bytes"}
                 modified = datetime.fromtimestamp(status.st_mtime, UTC).strftime("%Y-%m-%dT%H:%M:%S")
                 rows.append({"name": inside, "size": size, "last-modified": modified})
@@ -623,6 +624,8 @@ class Handler(BaseHTTPRequestHandler):
     def download(self, name: str, path: str) -> None:
         self.known("preview")
         run = self.run(name)
+        if (run.workspace / path).is_symlink():
+            raise RefusalError(500, f"Opening symlink '{path}' is not allowed")
         if unsafe(path) or not (run.workspace / path).is_file():
             raise RefusalError(404, f"{path} does not exist.")
         data = (run.workspace / path).read_bytes()

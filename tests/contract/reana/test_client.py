@@ -14,7 +14,8 @@ from relance.engines.reana.client import Client
 from relance.engines.reana.journal import Journal
 from relance.engines.reana.model import Login, Protocol, Secret, Status, Workflow
 from relance.engines.reana.negotiation import negotiate
-from relance.engines.reana.session import Access, RefusedError, Session, UnreachableError
+from relance.engines.reana.refusals import RefusedError, UnreachableError
+from relance.engines.reana.session import Access, Session
 from relance.engines.reana.submitting import Request
 from relance.engines.reana.uploading import upload
 from relance.errors import InputError, MissingPartError

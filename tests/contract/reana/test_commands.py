@@ -142,6 +142,21 @@ def test_runs_are_listed_fetched_compared_pruned_and_deleted(
     assert say("delete", "nothing.7").code == 2
 
 
+def test_links_of_a_workspace_are_told_and_left_out_unless_they_are_meant(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = serial(first="echo one > one.txt; ln -s one.txt two.txt; ln -s nowhere three.txt; ln -s . here")
+    assert say("submit", folder, "--skip-images", "--wait", "--interval=0.1").code == 0
+    done = say("fetch", "--all", "-o", "got")
+    assert done.code == 0, done.err
+    assert "left out, being symbolic links, which REANA doesn't give: here, three.txt, two.txt" in done.err
+    assert {"one.txt", "out.txt"} <= {path.name for path in (tmp_path / "got").iterdir()}
+    assert not (tmp_path / "got/two.txt").exists()
+    meant = say("fetch", "serial.1", "two.txt", "-o", "got")
+    assert meant.code == 2
+    assert "two.txt can't be fetched" in meant.err
+
+
 def test_secrets_come_from_the_environment_or_files_and_are_never_shown(
     server: Standin, say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

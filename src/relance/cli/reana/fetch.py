@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from relance.engines.reana.notes import Note
 
 
+_MOST_NAMED = 5
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What is to be fetched."""
@@ -110,11 +113,23 @@ def fetched(
     journal = Journal(kept / state.workflow.id / "fetched.jsonl")
     folder = wanted.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
+    links: list[str] = []
     with counting("fetching", quiet=quiet) as show:
-        shown = telling.shown(show)
         done = fetching.fetch(
-            client, state.workflow.id, chosen, folder, journal, threads=wanted.threads, told=shown
+            client,
+            state.workflow.id,
+            chosen,
+            folder,
+            journal,
+            threads=wanted.threads,
+            told=telling.shown(show),
+            link=links.append,
         )
+    if links:
+        meant = (
+            () if wanted.everything else wanted.paths or _declared(client.specification(state.workflow.id))
+        )
+        _tell_links(sorted(links), meant, quiet=quiet)
     made = None
     if wanted.record and not wanted.paths:
         made = recorded.record(client, state, note, wanted, environment, quiet=quiet)
@@ -138,11 +153,33 @@ def _chosen(
     return tuple(there) or fetching.choose(listed, note.products)
 
 
-def _outputs(specification: Mapping[str, Any], state: State) -> tuple[str, ...]:
+def _tell_links(links: list[str], meant: tuple[str, ...], *, quiet: bool) -> None:
+    """Say which links are left out.
+
+    Raises:
+        InputError: one of them is meant by its name.
+    """
+    named = ", ".join(links[:_MOST_NAMED]) + (" and others" if len(links) > _MOST_NAMED else "")
+    missed = [path for path in links if path in meant]
+    if missed:
+        raise InputError(
+            f"{', '.join(missed)} can't be fetched",
+            expected="a file",
+            found="a symbolic link, which REANA lists and doesn't give",
+            next_step="fetch what it leads to; or let the workflow write a copy",
+        )
+    telling.say(quiet=quiet)(f"warning: left out, being symbolic links, which REANA doesn't give: {named}")
+
+
+def _declared(specification: Mapping[str, Any]) -> tuple[str, ...]:
     declared = specification.get("outputs")
     declared = declared if isinstance(declared, dict) else {}
     listed = [path for kind in ("files", "directories") for path in declared.get(kind) or ()]
-    paths = tuple(path for path in listed if isinstance(path, str))
+    return tuple(path for path in listed if isinstance(path, str))
+
+
+def _outputs(specification: Mapping[str, Any], state: State) -> tuple[str, ...]:
+    paths = _declared(specification)
     if not paths:
         raise InputError(
             f"run {state.workflow.name} declares no outputs",

@@ -10,7 +10,7 @@ from relance.engines.reana.client import Client
 from relance.engines.reana.declared import Declared
 from relance.engines.reana.model import Secret
 from relance.engines.reana.needing import Credential
-from relance.engines.reana.session import RefusedError, UnreachableError
+from relance.engines.reana.refusals import RefusedError, UnreachableError
 from relance.errors import InputError
 
 _MOST_NAMED = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from relance import digest
@@ -13,6 +13,7 @@ from relance.engines.reana import paths
 from relance.engines.reana.client import Client
 from relance.engines.reana.journal import Journal
 from relance.engines.reana.model import RemoteFile, Transferred
+from relance.engines.reana.refusals import LinkError
 from relance.errors import InputError
 from relance.model import Digest
 from relance.store.http import CUTS
@@ -56,11 +57,15 @@ def fetch(
     *,
     threads: int = 4,
     told: Told = lambda _moved: None,
+    link: Callable[[str], None] | None = None,
 ) -> tuple[Transferred, ...]:
     """Bring files into a folder; what was fetched before and is unchanged is left as it is.
 
+    link: hears of symbolic links, which are left out: servers list them and don't give them.
+
     Raises:
-        InputError: a file would lie outside the folder, or over something else.
+        InputError: a file would lie outside the folder, or over something else; or it is a link, and nobody
+            hears of links.
         UnreachableError: the server breaks off for good, or gives other than it lists.
     """
     listed = tuple(files)
@@ -84,13 +89,20 @@ def fetch(
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.parent.resolve().is_relative_to(root):
             raise _in_the_way(target)
-        found = _take(client, workflow, file, target, tally)
+        try:
+            found = _take(client, workflow, file, target, tally)
+        except LinkError:
+            if link is None:
+                raise
+            link(file.path)
+            return
         made[file.path] = Transferred(file.path, file.size, found, moved=True)
         journal.note(Transferred(f"{file.path}@{file.modified}", file.size, found, moved=True))
         tally.add(blobs=1)
 
     in_parallel([file for file in listed if file.path not in there], take, tally, threads)
-    return tuple((there | made)[file.path] for file in listed)
+    done = there | made
+    return tuple(done[file.path] for file in listed if file.path in done)
 
 
 def _take(client: Client, workflow: str, file: RemoteFile, target: Path, tally: Tally) -> Digest:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from relance.engines.reana.model import Login, Protocol, Server
-from relance.engines.reana.session import RefusedError, Session
+from relance.engines.reana.refusals import RefusedError
+from relance.engines.reana.session import Session
 from relance.errors import InputError
 
 _BUNDLES = "workflow-specification-bundles-v1"

@@ -15,6 +15,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from relance.engines.reana.model import Login
+from relance.engines.reana.refusals import NEXT, LinkError, RefusedError, UnreachableError
 from relance.errors import InputError, MissingPartError, RelanceError
 from relance.store.http import BREAKS, LONGEST_PAUSE, LoginHeader, asked_pause, limited, origin
 from relance.store.registry.reference import is_loopback
@@ -31,23 +32,13 @@ _MOST_WORDS = 500
 _WAIT = frozenset({429, 503})
 """Statuses that say that nothing was done."""
 _BROKEN = frozenset({408, 500, 502, 504})
+_FAILED = 500
+_ABOUT_LINKS = "symlink"
+"""Is in what a server says with status 500 where it doesn't follow one."""
 _MOVED = frozenset({301, 302, 303, 307, 308})
 
 Body = Callable[[], bytes | IO[bytes]]
 """Gives what is sent, from its beginning each time it is called."""
-
-
-class UnreachableError(MissingPartError):
-    """The server doesn't answer, is too busy, or answers with what no server may."""
-
-
-class RefusedError(InputError):
-    """The server answers, and won't; `status` is that of HTTP, `words` what it says."""
-
-    status = 0
-    words = ""
-    wants_header = False
-    """Whether the server asks for the token as a header, by name."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +149,9 @@ class Session:
                 return answer
             again = answer.status_code in _WAIT or (repeatable and answer.status_code in _BROKEN)
             if not again or trial == _TRIES:
-                raise self._refused(answer)
+                raise self._refused(answer, self._words(answer))
+            if answer.status_code == _FAILED and _ABOUT_LINKS in (words := self._words(answer)).lower():
+                raise self._refused(answer, words)
             answer.close()
             self._access.pause(asked_pause(answer.headers.get("Retry-After", ""), 2.0 ** (trial - 1)))
         raise self.broken("no answer")
@@ -280,17 +273,23 @@ class Session:
             proxies={"http": "", "https": ""} if is_loopback(urlsplit(url).netloc) else None,
         )
 
-    def _refused(self, answer: requests.Response) -> RelanceError:
+    def _refused(self, answer: requests.Response, words: str) -> RelanceError:
         status = answer.status_code
-        words = self._words(answer)
         found = f"HTTP status {status}{f' ({words})' if words else ''}"
+        if status == _FAILED and _ABOUT_LINKS in words.lower():
+            return LinkError(
+                self.subject,
+                expected="a file",
+                found=found,
+                next_step="let the workflow write a copy of what the link leads to",
+            )
         if status in _WAIT or status >= 500 or status in _BROKEN or status < 400:
             return self.broken(found)
         error = RefusedError(
             self.subject,
             expected="the server to do what it is asked",
             found=found,
-            next_step=_NEXT.get(status, "correct what is asked"),
+            next_step=NEXT.get(status, "correct what is asked"),
         )
         error.status = status
         error.words = words
@@ -308,16 +307,6 @@ class Session:
         error = self.broken("a certificate that can't be trusted")
         error.next_step = "give the file of the authority that signed it with '--ca-file'"
         return error
-
-
-_NEXT = {
-    401: "check REANA_ACCESS_TOKEN: the server's page 'Your profile' shows the token",
-    403: "check the name of the run and REANA_ACCESS_TOKEN",
-    404: "see 'relance reana list' for what there is",
-    409: "see 'relance reana status' for what the run does now",
-    411: "tell the developers: the server wants to know sizes beforehand",
-    413: "make it smaller, or free space with 'relance reana delete'",
-}
 
 
 def _never_sent(error: Exception) -> bool:

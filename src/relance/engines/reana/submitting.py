@@ -15,7 +15,7 @@ from relance.engines.reana.declared import Declared
 from relance.engines.reana.journal import Journal
 from relance.engines.reana.model import Protocol, State, Status, Transferred, Workflow
 from relance.engines.reana.notes import Note, Origin
-from relance.engines.reana.session import RefusedError, UnreachableError
+from relance.engines.reana.refusals import RefusedError, UnreachableError
 from relance.engines.reana.uploading import upload
 from relance.model import Digest
 from relance.store.registry.transfer import Told
