@@ -251,6 +251,7 @@ def _recorded(
         engine.runtime.version or "unknown",
         sources.written_graph(folder.graph) or (settled.graph if settled else None),
         before=not ran,
+        earlier=settled.readings if settled else (),
     )
 
     def say(text: str) -> None:

@@ -151,7 +151,7 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
                 raise
             drawing = plots.prepare(_captured(request, lambda _: None))
             with effects.watching() as watch:
-                rerun = execution.run(work, bench.settings, watch, bench.engine, start)
+                rerun = execution.run(work, bench.settings, watch, bench.engine, start, settled.readings)
         if rerun.record is not None:
             reuse.remember(rerun.record, bench, settled)
         if rerun.result.status is not RunStatus.OK:

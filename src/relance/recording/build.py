@@ -14,6 +14,7 @@ from relance import __version__, digest
 from relance.engines.snakemake import RunFolder
 from relance.model import UNKNOWN, Digest, FileDigest, ImageRecord, JobRecord, RunFacts, RunRecord, Unknown
 from relance.recording import jobs, memory, redaction, sources
+from relance.recording.above import completed
 from relance.recording.code import JobCode, Parsed, SourceTree
 from relance.recording.images import Resolver
 from relance.recording.jobs import FoundJob
@@ -48,6 +49,8 @@ class Request:
     not see it; None if every path is where it says."""
     images: Mapping[str, ImageRecord] | None = None
     """What rules write for an image → what it was, where the run could have no other."""
+    earlier: Sequence[Graph] = ()
+    """The graph as it was read before the run, when checkpoints that the run found done were not restored."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ def record(request: Request, effects: Effects) -> RunRecord:
         graph, problem = sources.graph(arguments, folder, request.environment, request.call)
     if graph is None:
         effects.say(f"the graph of jobs can't be read, so some of them is unknown: {problem}")
+    else:
+        graph = completed(graph, request.earlier)
     metadata = Metadata() if request.before else sources.metadata(analysis)
     found = jobs.find(analysis, graph, events, metadata)
     found.sort(key=lambda job: (job.record.rule, job.record.outputs, str(job.record.wildcards)))

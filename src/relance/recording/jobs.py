@@ -291,13 +291,14 @@ def _add_upstream(
         for path in fields["input"]
     ]
     while waiting:
-        for name in _and_folders(waiting.pop()):
+        for name in and_folders(waiting.pop()):
             maker = makers.get(name)
             if maker is not None and maker not in keys:
                 keys.add(maker)
                 waiting += of_metadata[maker].record.get("input") or ()
 
 
-def _and_folders(path: str) -> Iterator[str]:
+def and_folders(path: str) -> Iterator[str]:
+    """Yield a path and the folders that it lies in, the nearest first."""
     yield path
     yield from (str(folder) for folder in PurePosixPath(path).parents)

@@ -54,11 +54,15 @@ class Events:
     last: float
 
 
+GraphJob = Mapping[str, Any]
+"""A job as Snakemake's graph has it; see `snakemake_report_plugin_relance`."""
+
+
 @dataclass(frozen=True)
 class Graph:
     """The jobs of a workflow with their parameters, and what they were read from."""
 
-    jobs: tuple[Mapping[str, Any], ...]
+    jobs: tuple[GraphJob, ...]
     snakefile: str
     included: tuple[str, ...]
     configuration: Mapping[str, object]

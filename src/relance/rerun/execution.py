@@ -147,17 +147,18 @@ def starting(work: Work, settings: Settings, by: IsolatedEngine) -> Iterator[Sta
         yield start
 
 
-def run(
+def run(  # noqa: PLR0917 - the last two are what was known before it
     work: Work,
     settings: Settings,
     watch: Watch,
     by: IsolatedEngine | None = None,
     start: Start | None = None,
+    earlier: Sequence[Graph] = (),
 ) -> Rerun:
     """Run the workflow to its end and record it.
 
     What `steps.restore` put into the folder before is up to date for Snakemake and isn't run. `start` is a
-    Snakemake of `starting` with the same settings, if there is one.
+    Snakemake of `starting` with the same settings, if there is one; `earlier` is as in `build.Request`.
 
     Raises:
         MissingPartError: there is no sandbox on this machine, or no runtime for the jobs.
@@ -180,6 +181,7 @@ def run(
         _Call(runner, work.analysis, (folder.settings,) if folder.settings.exists() else ()),
         lies=work.lies,
         images=images.records(runner.images, kind),
+        earlier=earlier,
     )
     effects = build.Effects(work.digests, settings.say, settings.progress)
     try:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from relance import digest
 from relance.errors import InputError
 from relance.model import Digest
-from relance.steps import entries
+from relance.recording.sources import Graph
+from relance.steps import entries, ledger, notes
 from relance.steps.entries import Entry
 from relance.steps.order import and_folders
 from relance.steps.plan import Situation
@@ -38,6 +41,66 @@ def outdated(situation: Situation, store: Store, hashed: Callable[[str], Digest 
                 if why:
                     found[output] = why
     return found
+
+
+def unseen(
+    situation: Situation, store: Store, hashed: Callable[[str], Digest | None], analysis: Path, now: Digest
+) -> tuple[str, ...]:
+    """Return the outputs that were restored and of which nobody would see that their parameters changed.
+
+    Snakemake has no notes on them, and no job for them in its graph. The store has them still, so that they
+    can be removed: if they are right they are restored again.
+
+    Args:
+        situation: the analysis as it is.
+        store: where results are known.
+        hashed: digest of what lies at a path; None if nothing does.
+        analysis: the folder.
+        now: the workflow's `fingerprint`; what was right for it already is left.
+    """
+    made = {path for asked in situation.jobs for path in asked.record.outputs}
+    right = ledger.seen(analysis)
+    found = {}
+    for path in dict.fromkeys(path for asked in situation.jobs for path in asked.record.inputs):
+        output = next((name for name in and_folders(path) if name in situation.made), None)
+        if output is None or output in found or not made.isdisjoint(and_folders(path)):
+            continue
+        known = situation.made[output]
+        if (
+            right.get(output) != now
+            and not notes.made(analysis, output)
+            and os.access(analysis / output, os.W_OK)
+            and hashed(output) == known.digest
+        ):
+            found[output] = _is_kept(store, known.key, output)
+    return tuple(output for output, kept in found.items() if kept)
+
+
+def fingerprint(
+    graph: Graph,
+    hashed: Callable[[str], Digest | None],
+    lies: Callable[[str], Path | None] | None = None,
+) -> Digest:
+    """Return a digest of all that parameters of jobs come from: configuration and what was read for it.
+
+    lies: as `recording.build.Request` has it; nothing else of the machine is read.
+    """
+    # Files that hold values of one run alone have another name each time; the configuration has the values.
+    texts = sorted(
+        path
+        for path in {graph.snakefile, *graph.included, *graph.read}
+        if "/.snakemake/" not in f"/{path}" and (lies is None or lies(path) is not None)
+    )
+    return digest.of_json([graph.configuration, graph.around, {path: hashed(path) for path in texts}])
+
+
+def _is_kept(store: Store, key: Digest, output: str) -> bool:
+    try:
+        entry = entries.read(store, key)
+    except InputError:
+        return False
+    held = entry.output(output) if entry is not None else None
+    return held is not None and entries.kept(store.layout, held)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,3 +56,25 @@ def note(analysis: Path, made: Mapping[str, Made]) -> None:
     path = file_of(analysis)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps({"version": _VERSION, "outputs": outputs}) + "\n")
+
+
+def _seen_file(analysis: Path) -> Path:
+    return file_of(analysis).with_name("seen.json")
+
+
+def seen(analysis: Path) -> Mapping[str, str]:
+    """Return for which workflow, by `fingerprint`, restored outputs are known to be right; by path."""
+    try:
+        return {path: str(found) for path, found in json.loads(_seen_file(analysis).read_bytes()).items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def note_seen(analysis: Path, outputs: Iterable[str], fingerprint: Digest) -> None:
+    """Note that restored outputs are right for a workflow."""
+    known = dict(seen(analysis))
+    noted = known | dict.fromkeys(outputs, fingerprint)
+    if noted != known:
+        path = _seen_file(analysis)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(noted, sort_keys=True) + "\n")

@@ -26,6 +26,11 @@ def incomplete(analysis: Path, output: str) -> bool:
     return _note(analysis, "incomplete", output).exists()
 
 
+def made(analysis: Path, output: str) -> bool:
+    """Return whether Snakemake knows how an output was made; of what was restored it doesn't."""
+    return _note(analysis, "metadata", output).exists()
+
+
 def locked(analysis: Path) -> bool:
     """Return whether Snakemake works in a folder, or was killed there."""
     locks = analysis / ".snakemake" / "locks"

@@ -9,13 +9,17 @@ from pathlib import Path
 from relance.engines.snakemake import RunFolder
 from relance.recording.build import Effects
 from relance.recording.sources import Graph
-from relance.steps import behind, situation
+from relance.steps import behind, ledger, situation
 from relance.steps.plan import Plan, PlannedJob, Situation, State
 from relance.steps.planning import plan
 from relance.steps.restore import Restored, remove, restore
 from relance.steps.situation import Place, Runner
 from relance.store.hashing import Hasher
 from relance.store.store import Store
+
+_UNSEEN = (
+    "it was restored for another configuration, and only a run finds out whether it is right for this one"
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Settled:
     """Results of checkpoints that are done, and of what is above them, that are right no more; and why."""
     dry: bool = False
     """Whether all is left as it was."""
+    readings: tuple[Graph, ...] = ()
+    """The graph each time that it was read: once a checkpoint is there it has the jobs above no more."""
 
     @property
     def jobs(self) -> tuple[PlannedJob, ...]:
@@ -86,12 +92,15 @@ def settle(
         InputError: a file that jobs read can't be read, or changes meanwhile.
     """
     done: list[Restored] = []
+    readings: list[Graph] = []
     outdated: dict[str, str] = {}
     before: tuple[tuple[str, ...], ...] | None = None
+    looked = False
     while True:
         graph = read()
         if graph is None:
             return None
+        readings.append(graph)
         place = Place(folders.analysis, folders.run, graph, folders.lies)
         there = adjusted(situation.read(place, runner, effects))
         hashes = behind.hasher(folders.analysis, Hasher(effects.cache).files)
@@ -99,6 +108,14 @@ def settle(
         outdated |= stale
         if stale and not dry:
             remove(folders.analysis, stale)
+            continue
+        workflow = behind.fingerprint(graph, hashes, folders.lies)
+        unseen = () if looked else behind.unseen(there, store, hashes, folders.analysis, workflow)
+        looked = True
+        if dry:
+            outdated |= dict.fromkeys(unseen, _UNSEEN)
+        elif unseen:
+            remove(folders.analysis, unseen)
             continue
         found = plan(there, store)
         first = tuple(job for job in found.first if job.changes)
@@ -109,4 +126,7 @@ def settle(
         done.append(restore(first, folders.analysis, store, links=links))
     if not dry and any(job.changes for job in found.jobs):
         done.append(restore(found.jobs, folders.analysis, store, links=links))
-    return Settled(graph, found, tuple(done), outdated, dry)
+    if not dry:
+        put_back = (output.path for part in done for job in part.jobs for output in job.restored)
+        ledger.note_seen(folders.analysis, put_back, workflow)
+    return Settled(graph, found, tuple(done), outdated, dry, tuple(readings))
