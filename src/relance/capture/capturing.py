@@ -17,6 +17,7 @@ from relance.errors import InputError
 from relance.model import UNKNOWN, Digest, RunRecord, Stored
 from relance.specification import reading as specifications
 from relance.specification.model import Specification
+from relance.steps import ledger
 from relance.store import content
 from relance.store.hashing import Hasher, Memory
 from relance.store.layout import Descriptor
@@ -93,7 +94,8 @@ def plan(request: Request) -> Plan:
     record = recorded.load(request.record)
     recorded.check(record)
     specification = specifications.load(request.specification)
-    made = files.products(record)
+    made = recorded.products(record)
+    recorded.refuse_without_makers(record, ledger.read(request.analysis))
     listed = sources.listed(request.analysis, specification.workflow.sources, made)
     candidates = files.candidates(request.analysis, record, specification, listed)
     _refuse_missing(record, candidates)

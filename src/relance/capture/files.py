@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relance.capsule.model import Role
+from relance.capture import recorded
 from relance.capture.sources import Listed, within
 from relance.model import UNKNOWN, FileDigest, RunRecord
 from relance.results import reading as results
@@ -38,11 +39,6 @@ class Candidate:
     external: ExternalData | None = None
 
 
-def products(record: RunRecord) -> frozenset[str]:
-    """Return the paths that jobs made: files, and folders as a whole."""
-    return frozenset(path for job in record.jobs for path in (*job.outputs, *job.logs))
-
-
 def candidates(
     analysis: Path, record: RunRecord, specification: Specification, listed: Listed
 ) -> tuple[Candidate, ...]:
@@ -51,7 +47,7 @@ def candidates(
     Raises:
         InputError: the specification names a path with a key that the configuration lacks.
     """
-    made = products(record)
+    made = recorded.products(record)
     code = set(_code(record))
     external = {data.path: data for data in specification.products.external}
     raw = {path for job in record.jobs for path in job.inputs if not within(path, made)}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from relance.capsule.encoding import MalformedError, decode
+from relance.capture.sources import places, within
 from relance.errors import InputError
 from relance.model import UNKNOWN, JobRecord, RunRecord
 from relance.recording import files
@@ -75,6 +76,35 @@ def check(record: RunRecord) -> None:
             found=f"{_named(gone)} gone",
             next_step="run the analysis again",
         )
+
+
+def refuse_without_makers(record: RunRecord, made: Collection[str]) -> None:
+    """Refuse a run of which the record lacks steps: their products would be taken for raw inputs.
+
+    Snakemake's graph has no steps above a checkpoint that is done, and no notes on what was restored.
+
+    Args:
+        record: of the run.
+        made: outputs in the analysis's folder that are known to come from a step (`steps.ledger`).
+
+    Raises:
+        InputError: it names what came of them.
+    """
+    recorded = products(record)
+    raw = {path for job in record.jobs for path in job.inputs if not within(path, recorded)}
+    lost = sorted({place for path in raw for place in places(path) if place in made})
+    if lost:
+        raise InputError(
+            "the run can't be captured",
+            expected="a record of all steps",
+            found=f"none of those that made {_named(lost)}, which were restored before",
+            next_step=f"remove {_named(lost)} and type relance run: they are restored again, and recorded",
+        )
+
+
+def products(record: RunRecord) -> frozenset[str]:
+    """Return the paths that jobs made: files, and folders as a whole."""
+    return frozenset(path for job in record.jobs for path in (*job.outputs, *job.logs))
 
 
 def again(record: RunRecord, changed: Sequence[str]) -> str:
