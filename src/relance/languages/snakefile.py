@@ -95,7 +95,7 @@ def compiled(
     if taken != NOTHING:
         pattern, steps = list(jobs.items())[-1]
         parts.append(workspaces.outputs(_OUTPUTS, pattern, _container(pattern, list(steps)), taken))
-    content = json.dumps(encode(_without_texts(workflow)), indent=1, sort_keys=True) + "\n"
+    content = json.dumps(encode(_without_texts(workflow)), indent=1) + "\n"
     files = {
         "Snakefile": "\n\n".join(part.strip("\n") + "\n" for part in parts if part),
         "workflow.json": content,

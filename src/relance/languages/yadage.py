@@ -38,7 +38,7 @@ from relance.languages.model import (
 from relance.languages.references import Part, Sources
 from relance.languages.support import jsonpath
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_NAME = re.compile(r"\w[\w.-]*")
 _SHORT = ("step", "steps", "stages")
 _STAGE = ("name", "dependencies", "scheduler")
 _BODY = ("step", "workflow", "cases", "parameters", "register_values", "workflow_opts", "scheduler_type")

@@ -226,3 +226,8 @@ def test_a_script_that_gives_no_jobs_is_an_error(tmp_path: Path) -> None:
     workflow = read(tmp_path, f"{text}step: {{$ref: s.yml}}}}}}\n", s=STEP).workflow
     with pytest.raises(PlanError, match="its stepscript gives an empty list, so it would never run"):
         list(Planner(workflow, {}, Places(tmp_path)).every(("a",)))
+
+
+def test_a_stage_may_be_called_in_any_language(tmp_path: Path) -> None:
+    reading = read(tmp_path, STAGE.replace("name: one", "name: évènement"))
+    assert [stage.name for stage in reading.workflow.stages] == ["évènement"]

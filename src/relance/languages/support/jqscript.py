@@ -20,7 +20,7 @@ def values(script: str, value: Json) -> list[Json]:
     """
     if script.strip() == ".":
         return [_numbers(value)]
-    return [_numbers(one) for one in json.loads(_output(script, json.dumps(value, sort_keys=True)))]
+    return [_numbers(one) for one in json.loads(_output(script, json.dumps(value)))]
 
 
 def first(script: str, value: Json) -> Json:

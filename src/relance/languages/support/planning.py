@@ -238,7 +238,7 @@ class Planner:
 
     def filled(self, node: Node) -> Json:
         """Return a job's parameters with `{workdir}` and `{readdir0}` replaced."""
-        return self.contextual(node, node.parameters)
+        return ordered(self.contextual(node, node.parameters))
 
     def contextual(self, node: Node, value: Json) -> Json:
         """Return a value with a job's `{workdir}` and `{readdir0}` replaced."""
@@ -379,7 +379,7 @@ class Planner:
     ) -> Entry | None:
         name = scope.within(stage.name if number is None else f"{stage.name}_{number}")
         for index, case in enumerate(stage.cases):
-            if case.condition is not None and not jqscript.first(case.condition, parameters):
+            if case.condition is not None and not jqscript.first(case.condition, ordered(parameters)):
                 continue
             if case.step is not None:
                 return Node(name, scope, stage.name, case.step, index, parameters, used)
@@ -642,6 +642,15 @@ def _mentions(stage: Stage) -> frozenset[str]:
         queries += stage.dependencies.queries
     queries += [one.value.query for one in stage.parameters if isinstance(one.value, Selector)]
     return frozenset().union(*(jsonpath.first_names(query) or () for query in queries))
+
+
+def ordered(value: Json) -> Json:
+    """Return a value with the keys of its mappings in alphabetical order, in which yadage hands them on."""
+    if isinstance(value, dict):
+        return {key: ordered(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return list(map(ordered, value))
+    return value
 
 
 def _references(node: Node, value: Json, pointer: Pointer) -> Json:

@@ -221,7 +221,7 @@ class Rules:
 
     def _mounted(self, node: Node, script: str) -> str:
         """Return each value that a script gives, on a line of its own, as jq prints it."""
-        found = jqscript.values(script, self._plan.filled(node))
+        found = jqscript.values(script, self._plan.contextual(node, node.parameters))
         return "\n".join(json.dumps(one, separators=(",", ":"), ensure_ascii=False) for one in found)
 
     def _case(self, pattern: str, node: Node) -> int:
