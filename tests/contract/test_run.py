@@ -25,6 +25,7 @@ def test_an_analysis_runs_and_says_where_its_results_lie(toy: Relance) -> None:
     done = toy("run", "--runtime", "plain")
     assert (done.returncode, (toy.folder / "results" / "shout.txt").read_text()) == (0, "HELLO\nHELLO\n")
     assert "    results/shout.txt" in done.stdout.splitlines()
+    assert "relance: steps run as plain processes in locked environments, not in containers\n" in done.stderr
     assert "greet: done in" in done.stderr
     assert "[2/2] shout: done" in done.stderr
     assert "all" not in done.stderr

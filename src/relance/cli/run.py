@@ -21,7 +21,7 @@ from relance.engines.local import LocalEngine, Start
 from relance.engines.slurm import RUNTIMES
 from relance.engines.snakemake import RunFolder
 from relance.errors import ExitCode, RelanceError
-from relance.model import RunRecord, RunRequest, RunResult, RunStatus, RuntimeKind, Slurm
+from relance.model import RunRecord, RunRequest, RunResult, RunStatus, Runtime, RuntimeKind, Slurm
 from relance.recording import build, files, sources
 from relance.recording.build import Effects
 from relance.steps.settle import Settled
@@ -169,7 +169,7 @@ def run(  # noqa: PLR0917 - click passes each by name
         say(f"steps see, as the specification says that they need it: {shown.told}")
     if not dry_run:
         where = f", as up to {at_once} jobs of Slurm at once" if slurm else ""
-        say(f"steps run in {engine.runtime.kind} {engine.runtime.version}".rstrip() + where)
+        say(f"steps run {_runner(engine.runtime)}{where}")
     with engine.opened(request) as folder, engine.starting(request, folder) as start:
         reused = Reuse(start, Store(store), say, quiet) if reusing else None
         with signals.raising():
@@ -196,6 +196,12 @@ def run(  # noqa: PLR0917 - click passes each by name
     elif not quiet:
         ended.tell(result, dry_run=dry_run)
     return ended.conclude(result, noted)
+
+
+def _runner(runtime: Runtime) -> str:
+    if runtime.kind is RuntimeKind.PLAIN:
+        return "as plain processes in locked environments, not in containers"
+    return f"in {runtime.kind} {runtime.version}"
 
 
 def _settled(reused: Reuse | None) -> Settled | None:

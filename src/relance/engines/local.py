@@ -249,8 +249,6 @@ def prepare(
         say(f"{runtime.kind}: {runtime.remark}")
     locked = environments.of_analysis(analysis, environments.root_for(analysis, cache))
     if runtime.kind is RuntimeKind.PLAIN:
-        if wanted is None:
-            say("steps run as plain processes in locked environments, not in containers")
         for environment in locked if make else ():
             environments.make(environment, say)
     return LocalEngine(runtime, known, locked, outer, shown or Shown())
