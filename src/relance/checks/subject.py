@@ -130,6 +130,7 @@ def _kind(root: Path, name: str) -> str | None:
         value = yamlfile.read(root / name, Path(name)).value
     except InputError:
         return called or "yadage"
+    recast_atlas.refuse_index(Path(name), value)
     if not isinstance(value, dict):
         return called
     signs = {

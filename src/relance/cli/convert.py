@@ -62,6 +62,7 @@ def convert(  # noqa: PLR0917 - click passes each by name
         return ExitCode.OK
     given = parameters.gathered(files, assignments)
     content = yamlfile.read(specification, specification).value
+    recast_atlas.refuse_index(specification, content)
     if reana_files.is_analysis(content) or reana_files.is_called_so(specification, content):
         _refuse("a reana.yaml, which says it itself", toplevel=toplevel, initdir=initdir, example=example)
         analysis = reana_files.read(specification)

@@ -24,6 +24,16 @@ _OBSERVER = Path(__file__).with_name("observer.py")
 _LOOK = 10  # seconds between two looks at short jobs; the plugin looks less often while none ends
 _LATENCY = 60  # seconds until a shared file system shows what another machine wrote
 _SNAKEFILES = ("Snakefile", "workflow/Snakefile", "snakefile", "workflow/snakefile")
+_OTHERS = (
+    "recast.yml",
+    "recast.yaml",
+    "reana.yaml",
+    "reana.yml",
+    "workflow.yml",
+    "workflow.yaml",
+    "workflow.cwl",
+)
+"""Specifications of other languages."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +102,14 @@ def snakefile(analysis: Path) -> Path:
     for name in _SNAKEFILES:
         if (analysis / name).is_file():
             return analysis / name
+    other = next((name for name in _OTHERS if (analysis / name).is_file()), None)
     raise InputError(
         f"{analysis} is no analysis",
         expected="a Snakefile in it",
         found="none" if analysis.is_dir() else "no such folder",
-        next_step="give the folder of an analysis: relance run DIR",
+        next_step=f"make one of the {other} there: relance convert {other} DIR"
+        if other
+        else "give the folder of an analysis: relance run DIR",
     )
 
 

@@ -71,6 +71,22 @@ def is_entry(content: Json) -> bool:
     return isinstance(content, dict) and "spec" in content and "stages" not in content
 
 
+def refuse_index(path: Path, content: Json) -> None:
+    """Refuse a list of catalogue entries, which is none itself.
+
+    Raises:
+        InputError: it is one; its entries are told.
+    """
+    if isinstance(content, dict) and "recast_catalogue_entries" in content:
+        entries = content["recast_catalogue_entries"]
+        raise InputError(
+            f"{path} lists entries of recast-atlas",
+            expected="one of them",
+            found=", ".join(map(str, entries)) if isinstance(entries, list) and entries else "none",
+            next_step="name the entry's own file",
+        )
+
+
 def read(path: Path, toplevel: Path | None = None) -> Entry:
     """Read a catalogue entry; `toplevel` is where its workflow lies if that isn't beside it.
 

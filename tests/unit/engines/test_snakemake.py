@@ -26,6 +26,9 @@ def folder(tmp_path: Path) -> RunFolder:
 def test_a_folder_without_a_snakefile_is_no_analysis(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no analysis: found none, expected a Snakefile in it"):
         snakemake.snakefile(tmp_path)
+    (tmp_path / "recast.yml").touch()
+    with pytest.raises(InputError, match=r"relance convert recast\.yml DIR"):
+        snakemake.snakefile(tmp_path)
 
 
 def test_the_usual_places_of_a_snakefile_are_looked_at(tmp_path: Path) -> None:

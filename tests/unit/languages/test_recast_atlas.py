@@ -63,3 +63,10 @@ def test_keys_that_recast_atlas_passes_over_are_told(tmp_path: Path) -> None:
 def test_a_workflow_that_lies_elsewhere_is_taken_from_the_folder_that_is_named(tmp_path: Path) -> None:
     (tmp_path / "recast.yml").write_text(ENTRY.replace("toplevel: specs", "toplevel: 'github:a/b@master'"))
     assert recast_atlas.read(tmp_path / "recast.yml", tmp_path / "clone").toplevel == tmp_path / "clone"
+
+
+def test_a_list_of_entries_is_refused_with_what_it_lists(tmp_path: Path) -> None:
+    content = {"name": "ours", "recast_catalogue_entries": ["a/recast.yml", "b/recast.yml"]}
+    with pytest.raises(InputError, match=r"found a/recast\.yml, b/recast\.yml, expected one of them"):
+        recast_atlas.refuse_index(tmp_path / "index.yml", content)
+    recast_atlas.refuse_index(tmp_path / "recast.yml", {"name": "one", "spec": {}})
