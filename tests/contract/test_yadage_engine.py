@@ -122,6 +122,9 @@ def test_an_example_of_a_recast_yml_runs_with_its_files(capsys: pytest.CaptureFi
     assert Path("one/first/out.txt").read_text() == "other\n"
     assert run_command_line([*asked, "two", "--example", "nobody"]) == 2
     assert "'a/b' has no example 'nobody'" in capsys.readouterr().err
+    Path("reana.yaml").write_text("workflow: {type: yadage, file: w.yml}\n")
+    assert run_command_line(["run", "--engine", "yadage", "reana.yaml", "two"]) == 2
+    assert "name w.yml and its parameters instead" in capsys.readouterr().err
     assert not Path("two").exists()
 
 

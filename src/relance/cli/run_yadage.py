@@ -22,6 +22,7 @@ from relance.engines.yadage.containers import Containers
 from relance.engines.yadage.running import Outcome, Request
 from relance.errors import AnalysisError, ExitCode, InputError, RelanceError
 from relance.languages import parameters, recast_atlas, yadage, yamlfile
+from relance.languages import reana as reana_files
 from relance.languages.model import Container, Json, Workflow
 from relance.languages.snakefile import check_free
 from relance.model import Runtime, RuntimeKind
@@ -113,7 +114,15 @@ def _chosen(
     example: str | None,
 ) -> tuple[Source, Unpacked | None]:
     """Return the workflow with what it is given, and an archive that has files for it."""
-    if recast_atlas.is_entry(yamlfile.read(specification, specification).value):
+    content = yamlfile.read(specification, specification).value
+    if reana_files.is_analysis(content):
+        raise InputError(
+            f"{specification} can't be run in yadage",
+            expected="a workflow of yadage, or a recast.yml",
+            found="a reana.yaml",
+            next_step=f"name {content['workflow'].get('file') or 'the workflow'} and its parameters instead",
+        )
+    if recast_atlas.is_entry(content):
         entry = recast_atlas.read(specification, toplevel)
         chosen = example or next(iter(entry.examples), None)
         one = converting.example(
