@@ -129,7 +129,7 @@ def _expanded(
 ) -> ExitCode:
     from relance.cli import forms
 
-    forms.expand(specification, language, toplevel or specification.parent, target)
+    forms.expand(specification, language, toplevel, target)
     if not quiet:
         click.echo(f"{target} has {specification} in one file")
     return ExitCode.OK

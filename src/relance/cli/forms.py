@@ -11,8 +11,8 @@ from pathlib import Path
 
 from relance.cli.form_sources import Source
 from relance.errors import InputError
+from relance.languages import recast_atlas, yadage, yamlfile
 from relance.languages import snakefile as compiler
-from relance.languages import yadage
 from relance.languages.writing import guide, images, jobs, serial, snakemake, staged, text
 from relance.languages.writing import yadage as expanded
 from relance.languages.writing.form import Form
@@ -49,8 +49,8 @@ def write(source: Source, language: str, names: Mapping[str, str], target: Path)
     return (*told, *(f"fixed: {', '.join(_with(sought, reason))}: {reason}" for reason in reasons))
 
 
-def expand(specification: Path, language: str | None, toplevel: Path, target: Path) -> None:
-    """Write a workflow of yadage without references and shorthand, into a new folder.
+def expand(specification: Path, language: str | None, toplevel: Path | None, target: Path) -> None:
+    """Write a workflow of yadage, or that of a recast.yml, without references, into a new folder.
 
     Raises:
         InputError: another language is asked for; it can't be read; or the folder has something in it.
@@ -62,7 +62,12 @@ def expand(specification: Path, language: str | None, toplevel: Path, target: Pa
             found=f"--as {language}" if language else "no --as",
             next_step=f"compile it ('relance convert {specification} DIR') and export DIR",
         )
-    workflow = yadage.read(toplevel, os.path.relpath(specification, toplevel)).workflow
+    if recast_atlas.is_entry(yamlfile.read(specification, specification).value):
+        entry = recast_atlas.read(specification, toplevel)
+        workflow = yadage.read(entry.toplevel, entry.workflow).workflow
+    else:
+        base = toplevel or specification.parent
+        workflow = yadage.read(base, os.path.relpath(specification, base)).workflow
     _put(Form({"workflow.yml": text.as_yaml(expanded.document(workflow))}), target, None)
 
 

@@ -1,17 +1,20 @@
 """What `relance convert` writes for each kind of file, and what it refuses."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from relance.cli import forms
 from relance.cli.convert import convert
 from relance.conversion import writing
 from relance.conversion.model import Converted, Unpacked
 from relance.drafting.converted import Known
 from relance.errors import InputError
+from relance.languages import yadage
 from relance.specification import reading
 
 STEP = (
@@ -328,3 +331,13 @@ def test_what_a_workspace_can_not_have_is_refused(
 def test_what_is_called_reana_yaml_is_refused_as_one(tmp_path: Path) -> None:
     (tmp_path / "reana.yaml").write_text("workflow: yadage\nyadage_file: w.yml\n")
     assert wrong(tmp_path / "reana.yaml").startswith("reana.yaml:1: not a mapping: found 'yadage'")
+
+
+def test_the_workflow_of_an_entry_is_written_expanded(entry: Path) -> None:
+    out = entry.parent / "expanded"
+    forms.expand(entry, "yadage", None, out)
+    read = yadage.read(out, "workflow.yml").workflow
+    assert read.stages == tuple(
+        replace(stage, origin=read.stages[0].origin, cases=read.stages[0].cases)
+        for stage in yadage.read(entry.parent / "specs", "workflow.yml").workflow.stages
+    )
