@@ -23,9 +23,9 @@ from relance.store.layout import Descriptor, Layout
 
 _START = 512
 _DATA_PART = 1 << 16
+"""Bytes searched at either end of data that are larger: what experiments write is binary, and much of it."""
 _CONTROL = bytes({*range(32)} - set(b"\t\n\r\f\b\x1b"))
 _MOST_CONTROL = 0.02  # of the bytes of a text; in packed data, whose beginning may lack zeros, it is a tenth
-"""Bytes searched at either end of data that are larger: what experiments write is binary, and much of it."""
 _TEST_PARTS = frozenset(("test", "tests", "testing", "test_data", "testdata", "examples", "_vendor"))
 _LIBRARIES = (
     "usr/",
