@@ -30,7 +30,7 @@ Told = Callable[[int], None]
 def export_tar(layout: Layout, described: Descriptor, path: Path, *, told: Told = lambda _: None) -> int:
     """Write a capsule as a tar file, whole or not at all, always the same bytes; return their number.
 
-    `told` hears the bytes as they are written.
+    Folders that it is to lie in are made. `told` hears the bytes as they are written.
 
     Raises:
         InputError: the capsule is broken, or a blob is missing or damaged.
@@ -38,6 +38,7 @@ def export_tar(layout: Layout, described: Descriptor, path: Path, *, told: Told 
     capsule = reading.read(layout, described)
     held = images.held(layout, capsule)
     found = reading.reached(layout, described)
+    path.absolute().parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}-", dir=path.absolute().parent)
     temporary = Path(name)
     try:

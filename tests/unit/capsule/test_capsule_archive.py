@@ -70,7 +70,7 @@ def test_a_capsule_comes_from_another_layout(
 
 
 def test_two_exports_are_equal_to_the_byte(layout: Layout, written: Descriptor, tar: Path) -> None:
-    again = tar.with_name("again.tar")
+    again = tar.parent / "in" / "folders" / "again.tar"
     size = archive.export_tar(layout, written, again)
     assert again.read_bytes() == tar.read_bytes()
     assert size == tar.stat().st_size
