@@ -26,14 +26,15 @@ def of_run(run: RunFacts, values: Mapping[str, object]) -> Chosen:
     """Return the configuration of a run with some values replaced.
 
     A file that the run was given and that the analysis holds is given again. Where values came with the
-    command, the whole configuration is given as values: it has them.
+    command, the whole configuration is given as values, too: it has them, but in no order, and a workflow
+    may go through its keys in that of the file.
     """
     arguments = run.command if run.command != UNKNOWN else ()
     known = [file.path for file in run.configuration_files] if run.configuration_files != UNKNOWN else []
     named = [_of_analysis(argument, known) for argument in _given(arguments, _FILES)]
     whole = any(_given(arguments, _VALUES)) or None in named or len(named) > 1
     if whole and run.configuration != UNKNOWN:
-        return Chosen(None, merged(run.configuration, values))
+        return Chosen(next(filter(None, named), None), merged(run.configuration, values))
     return Chosen(named[0] if named else None, dict(values))
 
 

@@ -21,7 +21,10 @@ RUN = replace(facts(), configuration=WHOLE, configuration_files=FILES)
         (("--cores", "2"), Chosen(None, {})),
         (("--configfile", "/home/a/analysis/config/tiny.yaml", "-k"), Chosen("config/tiny.yaml", {})),
         (("--configfile=config.yaml",), Chosen("config.yaml", {})),
-        (("--configfile", "config/tiny.yaml", "{run}/settings.json", "--cores", "2"), Chosen(None, WHOLE)),
+        (
+            ("--configfile", "config/tiny.yaml", "{run}/settings.json", "--cores", "2"),
+            Chosen("config/tiny.yaml", WHOLE),
+        ),
         (("--configfile", "/elsewhere/own.yaml"), Chosen(None, WHOLE)),
         (("--config", "signal=x"), Chosen(None, WHOLE)),
         (("-C", "signal=x", "--cores", "all"), Chosen(None, WHOLE)),
