@@ -23,8 +23,8 @@ CONFIGURATIONS = synthetic.ANALYSIS / "config"
 SCHEMA = synthetic.ANALYSIS / "schemas/config.schema.json"
 STREAMS = (TEMPLATES, PSEUDODATA)
 # Quick's events a fb⁻¹, or more. More for pseudo-data, so that few of their events come in any two draws:
-# their largest p is 0.3. More at the Z peak, to know where it is. Fewer of two bosons, which take longest, and
-# of whose pseudo-data few come in any draw.
+# their largest p is 0.3. More at the Z peak, to know where it is. Fewer of two bosons, which take longest,
+# and of whose pseudo-data few come in any draw.
 LUMINOSITY = 2.0
 EVENTS = {TEMPLATES: 1500, PSEUDODATA: 3000}
 PEAK = "dy_60_120"
