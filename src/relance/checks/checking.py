@@ -217,6 +217,8 @@ class _Checker:
     def _check_yadage(self, toplevel: Path, file: str, given: tuple[Given, ...]) -> None:
         checked = workflow_check.check(self._root, toplevel.resolve(), file, given, self._files)
         self._all.findings += checked.findings
+        if self._target is Target.REANA:
+            self._all.findings += checked.unheard
         self._take(checked.images, checked.commands, self._target)
         self._all.looked_at += checked.looked_at
 

@@ -81,6 +81,7 @@ CODES = _codes(
     ("RL311", _E, "`pipe()` and `service()` need jobs on one machine", _REANA),
     ("RL312", _W, "the Snakefile needs a newer Snakemake than REANA 0.9 has (7.32.4)", _REANA),
     ("RL313", _W, "a command runs a script of the home folder, which is another in each runtime", None),
+    ("RL314", _W, "a step needs a proxy or ticket, told in words that REANA passes over", _REANA),
     ("RL401", _E, "a path is absolute, or leads out", None),
     ("RL402", _E, "a path is named and isn't there", None),
     ("RL403", _E, "a path is named twice", None),

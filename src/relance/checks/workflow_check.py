@@ -15,7 +15,7 @@ from relance.checks.images import Language, Named
 from relance.checks.refusals import refused
 from relance.checks.workflow_references import Scope
 from relance.errors import InputError
-from relance.languages import yadage
+from relance.languages import onreana, yadage
 from relance.languages.model import Command as ShellCommand
 from relance.languages.model import Container, Json, Script, Stage, Step
 from relance.languages.recast_atlas import Test
@@ -40,6 +40,8 @@ class Checked:
     findings: tuple[Finding, ...]
     images: tuple[Named, ...] = ()
     commands: tuple[Command, ...] = ()
+    unheard: tuple[Finding, ...] = ()
+    """What REANA isn't told."""
     looked_at: tuple[str, ...] = ()
     """Files, relative to the folder that is checked."""
 
@@ -61,9 +63,11 @@ def check(root: Path, toplevel: Path, file: str, given: tuple[Given, ...], files
                 findings += workflow_values.unused(scope, one.places)
     images: list[Named] = []
     commands: list[Command] = []
+    needs: list[Finding] = []
     for scope, _ in workflow_references.scopes(reading.workflow, path):
         for stage, step in _steps(scope):
             where = f"{path}/{step.origin.file}" if path else step.origin.file
+            needs += _needs(stage, step, where, scope, files)
             images += _image(stage, step, where, scope, files)
             commands += _command(stage, step, where, scope, files)
     looked_at = tuple(f"{path}/{name}" if path else name for name in reading.files)
@@ -71,6 +75,7 @@ def check(root: Path, toplevel: Path, file: str, given: tuple[Given, ...], files
         tuple(findings),
         _once(images, lambda one: (one.place, one.reference)),
         _once(commands, lambda one: (one.place, one.text)),
+        _once(needs, lambda one: one.place),
         looked_at,
     )
 
@@ -126,6 +131,22 @@ def _image(stage: Stage, step: Step, where: str, scope: Scope, files: Files) -> 
         )
         place = files.find(where, step.origin.line, "image")
         yield Named(environment.reference, place, scope.subject(stage), Language.PLAIN, user)
+
+
+def _needs(stage: Stage, step: Step, where: str, scope: Scope, files: Files) -> Iterator[Finding]:
+    """Yield what a step needs that yadage's own words for it don't tell REANA."""
+    environment = step.environment
+    for name in environment.resources if isinstance(environment, Container) else ():
+        if name in onreana.NAMED:
+            word = onreana.NAMED[name].lower()
+            yield Finding(
+                "RL314",
+                files.find(where, step.origin.line, name),
+                scope.subject(stage),
+                expected=f"'{word}' among its resources",
+                found=f"'{name}'",
+                next_step=f"write '- {word}' beside it; yadage passes over that",
+            )
 
 
 def _command(stage: Stage, step: Step, where: str, scope: Scope, files: Files) -> Iterator[Command]:

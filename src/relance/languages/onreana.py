@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from relance.languages.literals import quoted
 
-_NAMED = {"GRIDProxy": "voms_proxy: True", "KRB5Auth": "kerberos: True"}
+NAMED = {"GRIDProxy": "voms_proxy: True", "KRB5Auth": "kerberos: True"}
+"""yadage's words for what a step needs → REANA's."""
+
 _KNOWN = re.compile(
     r"kerberos|voms_proxy|rucio|compute_backend|unpacked_img|(kubernetes|htcondor|slurm)_[a-z_]+"
 )
@@ -18,7 +20,7 @@ def lines(resources: Iterable[str]) -> list[str]:
 
     Snakemake on this machine keeps the values and does nothing with them.
     """
-    found = dict(pair for name in resources for pair in _pairs(_NAMED.get(name, name)))
+    found = dict(pair for name in resources for pair in _pairs(NAMED.get(name, name)))
     return ["    resources:", *(f"        {key}={value}," for key, value in found.items())] if found else []
 
 

@@ -280,6 +280,9 @@ CASES = [
     Case("RL312", "Snakefile:3", snakemake(), '"code.py"', 'lookup("a", within=config)', REANA),
     Case("RL312", "Snakefile:2", snakemake(), "rule make", f'{MINIMUM}("8.0")\nrule make', REANA),
     Case("RL313", "s.yml:2", yadage(FIRST), "echo {text}", "source ~/setup.sh; echo {text}"),
+    Case(
+        "RL314", "s.yml:11:68", yadage(CONTAINED), "image: some", "resources: [KRB5Auth], image: some", REANA
+    ),
     Case("RL401", "reana.yaml:3", serial(), "- code.py", "- /eos/code.py"),
     Case("RL401", "reana.yaml:5", serial(), "- data", "- ../data"),
     Case("RL402", "reana.yaml:3", serial(), "- code.py", "- cod.py"),
