@@ -74,9 +74,8 @@ def spots(stream: Readable) -> tuple[Spot, ...]:
     held, base = b"", 0  # what is kept of the last chunk, and where it begins
     begin = 0
     while True:
-        chunk = stream.read(_CHUNK)
+        chunk, last = _read(stream)
         buffer = held + chunk
-        last = not chunk
         end = len(buffer) if last else max(len(buffer) - _CONTEXT, begin)
         for spot in _in_buffer(buffer, begin, end):
             found.setdefault(
@@ -86,6 +85,16 @@ def spots(stream: Readable) -> tuple[Spot, ...]:
             return tuple(sorted(found.values(), key=lambda spot: (spot.offset, spot.kind)))
         kept = max(end - _CONTEXT, 0)
         held, base, begin = buffer[kept:], base + kept, end - kept
+
+
+def _read(stream: Readable) -> tuple[bytes, bool]:
+    """Return the next bytes, and whether they are the last: a small file is looked at once."""
+    parts = [stream.read(_CHUNK)]
+    size = len(parts[0])
+    while parts[-1] and size < _CHUNK:
+        parts.append(stream.read(_CHUNK - size))
+        size += len(parts[-1])
+    return b"".join(parts), not parts[-1]
 
 
 def _in_buffer(buffer: bytes, begin: int, end: int) -> Iterator[Spot]:

@@ -13,7 +13,6 @@ import io
 import os
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
@@ -101,22 +100,9 @@ def put_all(
                 cache.learn(path, status, begun, kept)
             found[path] = kept
 
-    waiting = deque(_groups([path for path, kept in found.items() if kept is None or admit is not None]))
-
-    def work(take: Callable[[], list[Path]]) -> None:
-        while not stopping.is_set():
-            try:
-                group = take()
-            except IndexError:
-                return
-            several(group)
-
-    workers = threads or usable_threads()
-    with ThreadPoolExecutor(workers) as pool:
-        # Small files cost the interpreter, of which there is one, and large ones the disk: some threads begin
-        # with the large, others with the small.
-        ends = (waiting.popleft, waiting.pop)
-        begun = [pool.submit(work, ends[number % 2]) for number in range(workers)]
+    with ThreadPoolExecutor(threads or usable_threads()) as pool:
+        groups = _groups([path for path, kept in found.items() if kept is None or admit is not None])
+        begun = [pool.submit(several, group) for group in groups]
         try:
             for ended in as_completed(begun):
                 ended.result()
@@ -226,7 +212,7 @@ def _remembered(layout: Layout, path: Path, cache: Memory | None, told: Told) ->
 
 
 def _groups(paths: list[Path]) -> list[list[Path]]:
-    """Return files in groups that are worth a task each, the largest first."""
+    """Return files in groups that are worth a task each, the largest first, so that no thread ends late."""
     sizes = {path: _size(path) for path in paths}
     groups: list[list[Path]] = []
     room = 0

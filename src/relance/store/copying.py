@@ -107,8 +107,9 @@ def _read(source: io.FileIO, buffer: memoryview) -> int:
 
 
 def _write(target: BinaryIO | io.RawIOBase | None, data: memoryview) -> None:
+    # What is written at once is small: the kernel's caches for megabytes at once are several times slower made.
     while target is not None and data:
-        data = data[target.write(data) or 0 :]
+        data = data[target.write(data[:CHUNK]) or 0 :]
 
 
 def cloned(
