@@ -110,6 +110,8 @@ def measure(folder: Path, program: str, *arguments: str | Path | int) -> Measure
     """
     os.sync()
     forget(folder)
+    # What is measured before fills the memory, and pushes programs out of it.
+    subprocess.run([sys.executable, "-m", "relance", "capture", "--help"], check=True, capture_output=True)
     command = [sys.executable, "-c", program, *map(str, arguments)]
     started = time.perf_counter()
     process = subprocess.Popen(command)
