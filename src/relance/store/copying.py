@@ -107,7 +107,7 @@ def _read(source: io.FileIO, buffer: memoryview) -> int:
 
 
 def _write(target: BinaryIO | io.RawIOBase | None, data: memoryview) -> None:
-    # What is written at once is small: the kernel's caches for megabytes at once are several times slower made.
+    # Megabytes at once take several times as long, for the kernel then makes large pieces of its cache.
     while target is not None and data:
         data = data[target.write(data[:CHUNK]) or 0 :]
 
