@@ -285,6 +285,17 @@ def cloning(tmp_path):
     subprocess.run(["umount", place], check=True)
 
 
+def test_parts_that_are_larger_than_what_is_written_at_once_are_kept_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(content, "PART", 1 << 20)
+    data = os.urandom((3 << 20) + 123)
+    layout = Layout(tmp_path / "store")
+    stored = content.put(layout, written(tmp_path / "file", data))
+    assert [part.size for part in stored.parts] == [1 << 20] * 3 + [123]
+    assert b"".join(layout.path(part.digest).read_bytes() for part in stored.parts) == data
+    content.restore(layout, stored, tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == data
+
+
 def test_blocks_are_shared_where_the_file_system_can(cloning, monkeypatch):
     monkeypatch.setattr(content, "PART", 1 << 20)
     monkeypatch.setattr(copying, "_write", lambda target, _: target is not None and pytest.fail("copied"))
