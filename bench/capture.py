@@ -13,6 +13,9 @@ measures, each in a process of its own, from files that are not in memory:
   another empty store;
 - capture again: the same.
 
+What is done again takes seconds, which a machine can be busy for with writing 10 GB: it is done three times,
+and the best counts; the worst is shown beside it.
+
 Every row that writes ends when all is on the disk. The ratio of put_all is its throughput to that of the
 slower of hashing and copying; that of the second put_all how many times it is faster than the first. The
 folder should be on the disk that the store is on; it needs twice the gigabytes, and is emptied again.
@@ -32,6 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LARGE = 1_000_000_000  # bytes of each large file, if there are so many
+TRIALS = 3  # of what takes seconds only
 SETTLED = 2.5  # seconds after which a file's digest may be remembered
 
 HASHING = """
@@ -178,15 +182,17 @@ def stored(folder: Path, given: argparse.Namespace) -> dict[str, float]:
     first = measure(folder, KEEPING, files, given.threads, store)
     ratio = max(hashing.seconds, copying.seconds) / first.seconds
     show("put_all", first, megabytes, ratio, "the slower of these")
-    second = measure(folder, KEEPING, files, given.threads, store)
-    show("put_all again", second, megabytes, first.seconds / second.seconds, "put_all")
+    seconds = [measure(folder, KEEPING, files, given.threads, store) for _ in range(TRIALS)]
+    second = min(seconds, key=lambda one: one.seconds)
+    show("put_all again", second, megabytes, first.seconds / second.seconds, f"put_all; {worst(seconds)}")
     shutil.rmtree(store)
     analysis = recorded(folder, files)
     capture = measure(folder, CAPTURING, store, analysis)
     captured = max(hashing.seconds, copying.seconds) / capture.seconds
     show("capture", capture, megabytes, captured, "the slower of hashing and copying")
-    again = measure(folder, CAPTURING, store, analysis)
-    show("capture again", again, megabytes, capture.seconds / again.seconds, "capture")
+    agains = [measure(folder, CAPTURING, store, analysis) for _ in range(TRIALS)]
+    again = min(agains, key=lambda one: one.seconds)
+    show("capture again", again, megabytes, capture.seconds / again.seconds, f"capture; {worst(agains)}")
     return {
         "hashing": megabytes / hashing.seconds,
         "copying": megabytes / copying.seconds,
@@ -199,6 +205,11 @@ def stored(folder: Path, given: argparse.Namespace) -> dict[str, float]:
         "capture again": capture.seconds / again.seconds,
         "capture memory": capture.megabytes,
     }
+
+
+def worst(trials: list[Measured]) -> str:
+    """Tell the longest of several trials."""
+    return f"at worst {max(one.seconds for one in trials):.2f} s"
 
 
 def recorded(folder: Path, files: Path) -> Path:
