@@ -13,7 +13,7 @@ import pytest
 
 ANALYSES = Path(__file__).parents[1] / "analyses"
 MACHINE = Path(__file__).parents[1] / "machine"
-PROGRAMS = ("bash", "cat", "cut", "env", "id", "seq", "sleep", "sort", "touch", "tr")
+PROGRAMS = ("bash", "cat", "cut", "env", "id", "mkdir", "sed", "seq", "sleep", "sort", "tee", "touch", "tr")
 
 
 def say(*command: str | Path, **options: object) -> str:
@@ -89,6 +89,22 @@ def root_filesystem(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 copy = root / library.removeprefix("/")
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(library, copy)
+    return root
+
+
+@pytest.fixture(scope="session")
+def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root that has busybox and nothing else, as many small images do: no bash."""
+    root = tmp_path_factory.mktemp("busybox") / "root"
+    for name in ("bin", "tmp", "proc", "sys", "dev", "etc", "home", "run"):
+        (root / name).mkdir(parents=True)
+    (root / "tmp").chmod(0o1777)
+    program = shutil.which("busybox")
+    assert program is not None
+    shutil.copy(program, root / "bin/busybox")
+    for name in say(program, "--list").split():
+        if name != "busybox":
+            (root / "bin" / name).symlink_to("busybox")
     return root
 
 

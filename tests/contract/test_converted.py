@@ -79,7 +79,7 @@ background:
 fit:
   process:
     process_type: interpolated-script-cmd
-    interpreter: bash
+    interpreter: sh
     script: |
       total=0
       for file in {signal}; do read -r n < $file; total=$((total + n)); done
@@ -120,7 +120,7 @@ steps:
     out: [parts]
     run:
       class: CommandLineTool
-      baseCommand: [bash, -c, 'while read -r name is n; do echo $n > part-${name#*:}.txt; done < "$1"', bash]
+      baseCommand: [sh, -c, 'while read -r name is n; do echo $n > part-${name#*:}.txt; done < "$1"', sh]
       inputs: {signal: {type: File, inputBinding: {}}}
       outputs: {parts: {type: "File[]", outputBinding: {glob: part-*.txt}}}
   each:
@@ -129,7 +129,7 @@ steps:
     out: [scaled]
     run:
       class: CommandLineTool
-      baseCommand: [bash, -c, 'read -r n; echo $((n * $1))', bash]
+      baseCommand: [sh, -c, 'read -r n; echo $((n * $1))', sh]
       inputs: {part: File, factor: {type: int, inputBinding: {}}}
       stdin: $(inputs.part.path)
       stdout: scaled.txt
@@ -139,7 +139,7 @@ steps:
     out: [limit]
     run:
       class: CommandLineTool
-      baseCommand: [bash, sum.sh]
+      baseCommand: [sh, sum.sh]
       requirements:
         InitialWorkDirRequirement:
           listing:
@@ -195,6 +195,14 @@ class Machine:
 
 
 @pytest.fixture(scope="module")
+def small(busybox: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The image that steps name; it has no bash."""
+    made = tmp_path_factory.mktemp("small") / "tool.sif"
+    subprocess.run(["apptainer", "build", made, busybox], check=True, capture_output=True)
+    return made
+
+
+@pytest.fixture(scope="module")
 def image(root_filesystem: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The image that steps name, with what steps that share a folder need besides."""
     folder = tmp_path_factory.mktemp("tool")
@@ -212,7 +220,7 @@ def image(root_filesystem: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def test_an_entry_of_recast_atlas_is_captured_verified_and_recast_where_the_change_reaches(
-    tmp_path: Path, image: Path
+    tmp_path: Path, small: Path
 ) -> None:
     (tmp_path / "specs").mkdir()
     (tmp_path / "inputs").mkdir()
@@ -222,7 +230,7 @@ def test_an_entry_of_recast_atlas_is_captured_verified_and_recast_where_the_chan
     (tmp_path / "inputs/events.card").write_text("Main:a = 1\nMain:b = 2\nMain:c = 3\n")
     (tmp_path / "inputs/more.card").write_text("Main:a = 5\n")
     (tmp_path / "other.card").write_text("Main:a = 1\nMain:x = 40\n")
-    machine = Machine(tmp_path, image)
+    machine = Machine(tmp_path, small)
     out = machine.converted("recast.yml")
     machine("run", "out/tests/splitting", "--runtime", "apptainer", "--no-reuse", "-q")
     assert (out / "tests/splitting/workdir/splitting/part-a.txt").read_text() == "5\n"
@@ -261,12 +269,12 @@ def test_serial_steps_share_a_folder_and_run_again_from_the_one_that_changed(
 
 
 def test_a_workflow_of_cwl_is_captured_verified_and_recast_where_the_change_reaches(
-    tmp_path: Path, image: Path
+    tmp_path: Path, small: Path
 ) -> None:
     (tmp_path / "search.cwl").write_text(COMMON)
     (tmp_path / "events.card").write_text("Main:a = 1\nMain:b = 2\nMain:c = 3\n")
     (tmp_path / "other.card").write_text("Main:a = 1\nMain:x = 40\n")
-    machine = Machine(tmp_path, image)
+    machine = Machine(tmp_path, small)
     given = ["-p", "factor=2", "-p", "cut=1.5", "-p", "signal={class: File, path: events.card}"]
     out = machine.converted("search.cwl", *given)
     machine("run", "out", "--runtime", "apptainer", "--cores", "2", "-q")

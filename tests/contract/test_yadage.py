@@ -358,12 +358,7 @@ def test_a_step_runs_in_its_container_with_its_set_up_script_mounts_and_credenti
 ) -> None:
     root = tmp_path / "root"
     shutil.copytree(root_filesystem, root, symlinks=True)
-    for program in ("mkdir", "wc"):
-        shutil.copy(str(shutil.which(program)), root / "usr/bin")
-    for library in re.findall(r"/\S+", subprocess.check_output(["ldd", root / "usr/bin/mkdir"], text=True)):
-        if not (root / library[1:]).exists():
-            (root / library[1:]).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(library, root / library[1:])
+    shutil.copy(str(shutil.which("wc")), root / "usr/bin")
     # Fails under `set -u` and `set -e`, as set-up scripts of experiments do.
     (root / "etc/setup.sh").write_text("export WHERE=$UNDEFINED/image\nfalse\ntrue\n")
     subprocess.run(["apptainer", "build", tmp_path / "tool.sif", root], check=True, capture_output=True)

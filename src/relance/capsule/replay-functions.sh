@@ -232,10 +232,13 @@ image() {
     rm -rf "$stage"
 }
 
+# what runs a command: Snakemake's shell, or what the image has in its place
+shell='command -v bash >/dev/null || exec sh -c "set -eu;  $1"; exec bash -c "set -euo pipefail;  $1"'
+
 # contain CONFIGURATION COMMAND: runs a command in an image, with no network and only the work folder
 contain() {
     config=$1
-    command="set -euo pipefail;  $2"
+    command=$2
     case $engine in
     podman | docker)
         known=sha256:$config
@@ -252,8 +255,8 @@ contain() {
             set -- "$@" --volume "$work/files/.outside/$one:$(cat "$own/outside/$one"):ro"
         done
         set -- "$@" --env HOME=/home/relance --env TMPDIR=/tmp --env LANG=C.UTF-8
-        set -- "$@" --env OMP_NUM_THREADS=1 --env OPENBLAS_NUM_THREADS=1 --entrypoint bash "$known"
-        "$engine" "$@" -c "$command" </dev/null
+        set -- "$@" --env OMP_NUM_THREADS=1 --env OPENBLAS_NUM_THREADS=1 --entrypoint sh "$known"
+        "$engine" "$@" -c "$shell" sh "$command" </dev/null
         ;;
     *)
         set -- --quiet exec --containall --cleanenv --network none --no-eval
@@ -263,7 +266,7 @@ contain() {
         done
         set -- "$@" --home "$own/home:/home/relance" --env TMPDIR=/tmp --env LANG=C.UTF-8
         set -- "$@" --env OMP_NUM_THREADS=1 --env OPENBLAS_NUM_THREADS=1
-        "$engine" "$@" "$own/images/$config.box" bash -c "$command" </dev/null
+        "$engine" "$@" "$own/images/$config.box" sh -c "$shell" sh "$command" </dev/null
         ;;
     esac
 }

@@ -176,7 +176,7 @@ def _with_images(runtime: Runtime, images: Sequence[ImageRef], ask: Ask) -> Runt
     if not built:
         return runtime
     # An ordinary user may have the program but not the right to mount an image: only a trial tells.
-    trial = ask(["apptainer", "exec", "--containall", str(built[0]), "bash", "-c", ":"])
+    trial = ask(["apptainer", "exec", "--containall", str(built[0]), "sh", "-c", ":"])
     if trial.returncode != 0:
         said = _absence(kind, trial).reason
         return Absence(

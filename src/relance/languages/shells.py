@@ -1,92 +1,127 @@
-"""What the shells of a compiled Snakefile do around a step's own command; bash, as Snakemake formats it."""
+"""What the shells of a compiled Snakefile do around a step's own command, as Snakemake formats it.
 
-# Paths in commands begin with a sign for the folder, so that no job depends on where that is. No quotes stand
-# within quotes: bash before 4.3, which old images have, would keep them.
-_BEGIN = r"""
-set -euo pipefail
-here=$PWD; sign=/@work@; log={log}
-mkdir -p {output} {params.place:q} "${{log%/*}}"
-text={params.command:q}
-text=${{text//"$sign"/"$here"}}
+For any POSIX shell: a step's image need have no bash.
 """
-_END = """for path in {params.promised:q}; do
-    found=("$path"*)
-    missing="$path is published and wasn't written"
-    [ -e "${{found[0]}}" ] || compgen -G "$path" > /dev/null ||
-        {{ echo "$missing" >> {log}; echo "$missing" >&2; exit 1; }}
+
+# Paths in commands begin with a sign for the folder, so that no job depends on where that is.
+_BEGIN = r"""
+set -eu
+sign=/@work@; log={log}
+here=$(printf '%s\n' "$PWD" | sed 's/[&|\]/\\&/g')
+mkdir -p {output} {params.place:q} "${{log%/*}}"
+text=$(printf '%s\n' {params.command:q} | sed "s|$sign|$here|g")
+"""
+_END = r"""for path in {params.promised:q}; do
+    found=
+    IFS=
+    for one in "$path"* $path; do [ ! -e "$one" ] || found=yes; done
+    unset IFS
+    if [ -z "$found" ]; then
+        printf "%s is published and wasn't written\n" "$path" | tee -a {log} >&2
+        exit 1
+    fi
 done
 """
 COMMAND = f"""{_BEGIN}(cd {{params.place:q}} && exec sh -c "$text") > {{log}} 2>&1
 {_END}"""
-SCRIPT = f"""{_BEGIN}script={{params.script:q}}
-script=${{{{script//"$sign"/"$here"}}}}
-printf '%s' "$script" | (cd {{params.place:q}} && exec sh -c "$text") > {{log}} 2>&1
+SCRIPT = f"""{_BEGIN}printf '%s' {{params.script:q}} | sed "s|$sign|$here|g" |
+    (cd {{params.place:q}} && exec sh -c "$text") > {{log}} 2>&1
 {_END}"""
-# Looks for what a publisher asks about; three words each, see support/answers.py. In the step's own image,
-# so with nothing but what bash brings.
+# Looks for what a publisher asks about; three words each, see support/answers.py. Text goes through sed, for
+# the ways that shells have of their own to replace some of it take minutes for a megabyte.
 PUBLISH = r"""
-set -euo pipefail
-shopt -s globstar nullglob
+set -eu
 file={output}
 mkdir -p "${{file%/*}}"
-here=$PWD; real=$(pwd -P); sign=/@work@; slash='\'; quote='"'; line=$'\n'
-expand() {{
-    words=()
+each() {{  # ANSWER QUESTION...: tells each question with its answer
+    answer=$1; next=
+    shift
     while [ $# -gt 0 ]; do
         if [ "$2" = - ]; then
-            words+=("$1${{3#:}}")
+            tell "$1${{3#:}}"
         else
-            for ((number = ${{2%-*}}; number <= ${{2#*-}}; number++)); do words+=("$1$number${{3#:}}"); done
+            number=${{2%-*}}
+            while [ "$number" -le "${{2#*-}}" ]; do
+                tell "$1$number${{3#:}}"
+                number=$((number + 1))
+            done
         fi
         shift 3
     done
 }}
-say() {{
-    local text=$1
-    text=${{text//"$slash"/"$slash$slash"}}
-    text=${{text//"$quote"/"$slash$quote"}}
-    text=${{text//"$line"/"$slash"n}}
-    printf '"%s"' "$text"
+tell() {{
+    printf '%s\n ' "$next"; say "$1"; printf ': '
+    "$answer" "$1"
+    next=,
 }}
+say() {{
+    case $1 in
+        *[\\\"]*) printf '"'; printf '%s' "$1" | LC_ALL=C sed 's/[\"]/\\&/g'; printf '"' ;;
+        *) printf '"%s"' "$1" ;;
+    esac
+}}
+exists() {{ if [ -e "$1" ]; then printf true; else printf false; fi; }}
+matches() {{
+    case $1 in
+        *\\*)
+            set -- "$(printf '%s.' "$1" | LC_ALL=C sed 's/\\/[\\\\]/g')"
+            set -- "${{1%.}}" ;;
+    esac
+    comma=
+    IFS=
+    printf '['
+    look "" "$1"
+    printf ']'
+    unset IFS
+}}
+look() {{  # FOLDER PATTERN: finds what matches; shells know nothing of `**`
+    case /$2/ in
+        */'**'/*)
+            whole=/$2/
+            before=${{whole%%/'**'/*}}
+            after=${{whole#"$before"/'**'/}}
+            set -- "$1" "${{before#/}}" "${{after%/}}"
+            for path in "$1"${{2:+$2/}}; do
+                if [ -d "${{path:-.}}" ]; then
+                    if [ -z "$3" ]; then found "$path"; fi
+                    under "$path" "$3"
+                fi
+            done ;;
+        *)
+            for path in "$1"$2; do
+                case $path in
+                    "$1$2") ;;
+                    */. | */..) continue ;;
+                esac
+                case $path in "$1"$2) found "$path" ;; esac
+            done ;;
+    esac
+}}
+under() {{  # FOLDER PATTERN: looks in a folder, which ends with a slash, and in all folders below
+    if [ -n "$2" ]; then look "$1" "$2"; fi
+    for path in "$1"*; do
+        if [ -z "$2" ]; then found "$path"; fi
+        if [ -d "$path" ] && [ ! -L "$path" ]; then under "$path/" "$2"; fi
+    done
+}}
+found() {{
+    if [ -e "$1" ] || [ -L "$1" ]; then printf '%s' "$comma"; say "$1"; comma=', '; fi
+}}
+text() {{
+    if [ ! -f "$1" ]; then printf "%s is published and wasn't written\n" "$1" >&2; exit 1; fi
+    printf '"'
+    LC_ALL=C sed -e "s|$real/|/@work@/|g" -e "s|$here/|/@work@/|g" -e 's/[\"]/\\&/g' < "$1"
+    printf '"'
+}}
+plain() {{ printf '%s\n' "$1" | LC_ALL=C sed 's/[][\.*^$|]/\\&/g'; }}
+here=$(plain "$PWD"); real=$(plain "$(pwd -P)")
 {{
     printf '{{"exists": {{'
-    expand {params.exists:q}
-    next=
-    for path in ${{words[@]+"${{words[@]}}"}}; do
-        printf '%s\n ' "$next"; say "$path"
-        if [ -e "$path" ]; then printf ': true'; else printf ': false'; fi
-        next=,
-    done
+    each exists {params.exists:q}
     printf '}},\n"matches": {{'
-    expand {params.matches:q}
-    next=
-    for pattern in ${{words[@]+"${{words[@]}}"}}; do
-        printf '%s\n ' "$next"; say "$pattern"; printf ': ['
-        case $pattern in  # where nothing is a sign, bash would leave both slashes
-            *[*?[]*) text=${{pattern//"$slash"/"$slash$slash"}} ;;
-            *) text=$pattern ;;
-        esac
-        comma=
-        IFS=
-        for path in $text; do
-            if [ -e "$path" ] || [ -L "$path" ]; then printf '%s' "$comma"; say "$path"; comma=', '; fi
-        done
-        unset IFS
-        printf ']'
-        next=,
-    done
+    each matches {params.matches:q}
     printf '}},\n"texts": {{'
-    expand {params.texts:q}
-    next=
-    for path in ${{words[@]+"${{words[@]}}"}}; do
-        [ -f "$path" ] || {{ echo "$path is published and wasn't written" >&2; exit 1; }}
-        printf '%s\n ' "$next"; say "$path"; printf ': '
-        IFS= read -r -d '' text < "$path" || true
-        text=${{text//"$real/"/"$sign/"}}
-        text=${{text//"$here/"/"$sign/"}}
-        say "$text"
-        next=,
-    done
+    each text {params.texts:q}
     printf '}}}}\n'
 }} > "$file"
 """

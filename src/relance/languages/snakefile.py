@@ -45,6 +45,8 @@ RULES = Rules(Path.cwd(), config, checkpoints)
 """
 
 
+# Snakemake's own choice, bash, isn't in every step's image.
+_SHELL = 'shell.executable("/bin/sh")'
 _OUTPUTS = "outputs"
 
 
@@ -119,6 +121,8 @@ def _shells(jobs: dict[str, tuple[Step, ...]], *, publishing_late: bool) -> list
         found.append(f'SCRIPT = r"""{shells.SCRIPT}"""')
     if publishing_late:
         found.append(f'PUBLISH = r"""{shells.PUBLISH}"""')
+    if not any(isinstance(process, Commands) for process in running):
+        found.insert(0, _SHELL)
     return ["\n".join(found)] if found else []
 
 

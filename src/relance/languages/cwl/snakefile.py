@@ -31,18 +31,18 @@ configfile: "config.yaml"
 
 
 RULES = Rules(Path.cwd(), config, checkpoints, late={late})
+shell.executable("/bin/sh")  # images need no bash
 # Paths in commands begin with a sign for the folder, so that no job depends on where that is.
 COMMAND = r\"\"\"
-set -euo pipefail
-here=$PWD; log={{log}}; temporary=$PWD/{{output}}.temporary
+set -eu
+log={{log}}; temporary=$PWD/{{output}}.temporary
 trap 'rm -rf "$temporary"' EXIT
 mkdir -p {{output}} "$temporary" "${{{{log%/*}}}}"
-text={{params.command:q}}
-text=${{{{text//"/@tmp@"/"$temporary"}}}}
-text=${{{{text//"/@work@"/"$here"}}}}
+here=$(printf '%s\\n' "$PWD" | sed 's/[&|\\]/\\\\&/g')
+text=$(printf '%s\\n' {{params.command:q}} | sed "s|/@tmp@|$here/{{output}}.temporary|g; s|/@work@|$here|g")
 (cd {{output}} && sh -c "$text") > {{log}} 2>&1
 for path in {{params.promised:q}}; do
-    [ -e "$path" ] || {{{{ echo "$path is an output and wasn't written" >&2; exit 1; }}}}
+    [ -e "$path" ] || {{{{ printf "%s is an output and wasn't written\\n" "$path" >&2; exit 1; }}}}
 done
 \"\"\"
 """
@@ -54,7 +54,7 @@ _ALL = """rule all:
 _USUAL = (256, 1024)
 """Memory in MiB that is meant where nothing is asked for."""
 _COLLECT = """COLLECT = r\"\"\"
-set -euo pipefail
+set -eu
 mkdir -p {output.folder}
 sh -ec {params.copies:q}
 printf '%s\\n' {params.told:q} > {output.told}
