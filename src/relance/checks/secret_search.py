@@ -47,7 +47,7 @@ _TOKEN_RUN = re.compile(rb"[A-Za-z0-9_\-./+=~]+")
 _DATA = re.compile(rb"[A-Za-z0-9+/=_\-.]+(?:\r?\n[A-Za-z0-9+/=]{40,})*")  # base64 over many lines, too
 _TOKEN_LEFT = re.compile(rb"[A-Za-z0-9_\-.]*$")
 _TOKEN = re.compile(secret_values.TOKEN.pattern.encode())
-_URL = re.compile(rb"://[^\s/:@'\"<>{}$]{0,128}:([^\s/@'\"<>{}$]{3,256})@[\w.\-\[]")
+_URL = re.compile(rb"://[^\s/:@'\"<>{}$]{0,128}:([^\s/@'\"<>{}$]{3,256})@(?!sha256:)[\w.\-\[]")
 _KEY_BODY = 40
 
 

@@ -17,7 +17,7 @@ _LOGIN = re.compile(
     r"\b(?:echo|printf)\s+(?:-\w+\s+|['\"]%s(?:\\n)?['\"]\s+)*(?P<quote>['\"]?)(?P<what>[^\s'\"|<>]{3,})(?P=quote)\s*"
     r"\|\s*(?:kinit|voms-proxy-init|sudo\s+-S)\b"
 )
-_HARMLESS = re.compile(r"\s*(?:\w+=\S*\s+)*(?:echo|printf|yes|true|:)(?:\s|$)")
+_HARMLESS = re.compile(r"\s*(?:\w+\s*\(\)\s*\{+\s*)?(?:\w+=\S*\s+)*(?:echo|printf|yes|true|:)(?:\s|$)")
 _STATEMENT = re.compile(r"&&|;|\n|\bthen\b|\bdo\b|\belse\b|(?<![>&])&(?![>&])")
 _MAKES = re.compile(
     r"\bmkdir\b|\binstall\s+-d\b|\bmakedirs\b|\bcreate_directories\b|\bos\.mkdir\b|\bMakeDirectory\b"

@@ -24,8 +24,8 @@ done
 """
 COMMAND = f"""{_BEGIN}(cd {{params.place:q}} && exec sh -c "$text") > {{log}} 2>&1
 {_END}"""
-SCRIPT = f"""{_BEGIN}printf '%s' {{params.script:q}} | sed "s|$sign|$here|g" |
-    (cd {{params.place:q}} && exec sh -c "$text") > {{log}} 2>&1
+SCRIPT = f"""{_BEGIN}script=$(printf '%s.' {{params.script:q}} | sed "s|$sign|$here|g")
+printf '%s' "${{{{script%.}}}}" | (cd {{params.place:q}} && exec sh -c "$text") > {{log}} 2>&1
 {_END}"""
 # Looks for what a publisher asks about; three words each, see support/answers.py. Text goes through sed, for
 # the ways that shells have of their own to replace some of it take minutes for a megabyte.

@@ -104,6 +104,7 @@ INNOCENT = {
     "a commit": f"commit {hashlib.sha1(b'x', usedforsecurity=False).hexdigest()}",
     "identifiers": "createTemporaryDirectoryForEverything2 = averyLongNameWithoutAnyDigits",
     "a URL with a port": "https://example.org:8080/a@b and http://user:pass" + "word@example.org",
+    "an image with tag and digest": f"docker://busybox:1.36@sha256:{hashlib.sha256(b'x').hexdigest()}",
     "numbers": "\n".join(f"{n / 7:.15f}" for n in range(1000)),
     "base64 that is data": base64.encodebytes(bytes(range(256)) * 40).decode(),
     "physics": "certain tokens are secretly passed: uncertainty of the crest 0.25",

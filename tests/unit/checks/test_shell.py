@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relance.checks import shell
+from relance.languages import shells
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,11 @@ def test_a_pipe_that_hides_failures_is_found(command: str) -> None:
         "make | grep x || true",
         "case $x in a|b) make;; esac",
         "awk '{print $1 | \"sort\"}' x",
+        "plain() { printf '%s' $1 | tr a b; }",
+        *(
+            text.replace("{{", "{").replace("}}", "}")
+            for text in (shells.COMMAND, shells.SCRIPT, shells.PUBLISH)
+        ),
     ],
 )
 def test_what_hides_nothing_is_not(command: str) -> None:
