@@ -44,10 +44,9 @@ def test_a_pipe_that_hides_failures_is_found(command: str) -> None:
         "case $x in a|b) make;; esac",
         "awk '{print $1 | \"sort\"}' x",
         "plain() { printf '%s' $1 | tr a b; }",
-        *(
-            text.replace("{{", "{").replace("}}", "}")
-            for text in (shells.COMMAND, shells.SCRIPT, shells.PUBLISH)
-        ),
+        shells.COMMAND,
+        shells.SCRIPT,
+        shells.PUBLISH,
     ],
 )
 def test_what_hides_nothing_is_not(command: str) -> None:
