@@ -8,8 +8,9 @@ from typing import Any, TypeVar, cast
 from relance.languages.model import Command, Json, Script, Workflow
 from relance.languages.support import patterns
 from relance.languages.support.answers import Answers
+from relance.languages.support.nodes import Node, Scope, UnpublishedError
 from relance.languages.support.places import ROOT, Places
-from relance.languages.support.planning import Node, Planner, Scope, UnpublishedError
+from relance.languages.support.planning import Planner
 
 T = TypeVar("T")
 
@@ -31,12 +32,12 @@ class Planned:
             CalledProcessError: a command fails.
         """
         found = {}
-        for pattern in patterns.jobs(self._plan.workflow):
+        for pattern in patterns.jobs(self._plan.root.workflow):
             for node in self._settled(lambda: list(self._plan.every(patterns.stages(pattern)))):  # noqa: B023
                 if patterns.fits(pattern, node.name):
                     self._settled(lambda: self._run(node))  # noqa: B023
-                    given = self._settled(lambda: self._plan.filled(node))  # noqa: B023
-                    result = self._settled(lambda: self._plan.result(node))  # noqa: B023
+                    given = self._settled(lambda: self._plan.filling.parameters(node))  # noqa: B023
+                    result = self._settled(lambda: self._plan.outcomes.result(node))  # noqa: B023
                     found[node.name] = {"parameters": given, "result": result}
         return found
 
@@ -52,7 +53,7 @@ class Planned:
             if isinstance(entry, Node):
                 self._settled(lambda: self._run(entry))  # noqa: B023
         # What a shell would find is what lies there.
-        self._plan.answers[scope.folder, stage] = cast(Answers, self._places)
+        self._plan.outcomes.answers[scope.folder, stage] = cast(Answers, self._places)
 
     def _run(self, node: Node) -> None:
         for one in self._plan.before(node):
@@ -62,7 +63,7 @@ class Planned:
             return
         place = self._folder / "workdir" / node.name
         place.mkdir(parents=True)
-        text = self._plan.command(node, process.text).replace(ROOT, str(self._folder))
+        text = self._plan.filling.command(node, process.text).replace(ROOT, str(self._folder))
         words = ["sh", "-c", process.interpreter if isinstance(process, Script) else text]
         given = text if isinstance(process, Script) else ""
         subprocess.run(words, cwd=place, input=given, text=True, check=True, capture_output=True)

@@ -1,7 +1,6 @@
 """Compiled workflows do what yadage itself does: the same jobs, parameters, files and published values."""
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +14,9 @@ import yaml
 
 from relance.languages import parameters, snakefile, yadage
 from relance.languages.support import answers, patterns, rules
+from relance.languages.support.nodes import UnpublishedError
 from relance.languages.support.places import ROOT
-from relance.languages.support.planning import Planner, UnpublishedError
+from relance.languages.support.planning import Planner
 from relance.languages.writing import text
 from relance.languages.writing import yadage as writing
 
@@ -75,19 +75,19 @@ def settled(plan: Planner, folder: Path, ask: Any) -> Any:
             return ask()
         except UnpublishedError as missing:
             path = folder / "published" / f"{missing.scope.within(missing.stage)}.json"
-            plan.answers[missing.scope.folder, missing.stage] = answers.read(path)
+            plan.outcomes.answers[missing.scope.folder, missing.stage] = answers.read(path)
 
 
 def jobs(folder: Path) -> dict[str, Any]:
     """Return what each job of a compiled workflow that has run was given and published."""
     plan = rules.planner(folder, yaml.safe_load((folder / "config.yaml").read_text("utf-8")))
     found = {}
-    for pattern in patterns.jobs(plan.workflow):
+    for pattern in patterns.jobs(plan.root.workflow):
         nodes = settled(plan, folder, lambda: list(plan.every(patterns.stages(pattern))))  # noqa: B023
         for node in nodes:
             if patterns.fits(pattern, node.name):
-                given = settled(plan, folder, lambda: plan.filled(node))  # noqa: B023
-                result = settled(plan, folder, lambda: plan.result(node))  # noqa: B023
+                given = settled(plan, folder, lambda: plan.filling.parameters(node))  # noqa: B023
+                result = settled(plan, folder, lambda: plan.outcomes.result(node))  # noqa: B023
                 found[node.name] = {"parameters": given, "result": result}
     return found
 
@@ -288,7 +288,7 @@ def test_files_given_at_run_time_are_inputs_of_the_jobs_that_name_them(tmp_path:
     compile_to(tmp_path / "a", "discover")
     plan = rules.planner(tmp_path / "a", yaml.safe_load((tmp_path / "a/config.yaml").read_text()))
     node = plan.node((("each", 0),))
-    assert plan.given(node) == ("init/data/one.txt",)
+    assert plan.filling.outside(node) == ("init/data/one.txt",)
 
 
 def test_an_error_names_file_and_line_and_leaves_nothing(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from relance.languages.model import (
     Stage,
     Step,
 )
-from relance.languages.support import planning
+from relance.languages.support.scatter import grouped
 
 _FOLDER = re.compile(r"workdir|readdir[0-9]+")
 
@@ -192,7 +192,7 @@ def _scattered(scope: Scope, stage: Stage, files: Files) -> Iterator[Finding]:
                 next_step="make it a list, or don't scatter it",
             )
             continue
-        lengths[parameter.name] = len(planning.grouped(value, schedule))
+        lengths[parameter.name] = len(grouped(value, schedule))
         if not value:
             yield Finding(
                 "RL113",

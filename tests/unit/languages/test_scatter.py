@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relance.languages.model import PlanError, Scatter
-from relance.languages.support.planning import grouped, scattered
+from relance.languages.support.scatter import grouped, scattered
 
 
 @given(st.lists(st.integers()), st.integers(1, 8))

@@ -4,10 +4,8 @@ import pytest
 
 from relance.errors import InputError
 from relance.languages import encoding, snakefile, yadage
-from relance.languages.model import Container, FromJq, PlanError, Scatter, Selector, Step
+from relance.languages.model import Container, FromJq, Scatter, Selector, Step
 from relance.languages.support import patterns
-from relance.languages.support.places import Places
-from relance.languages.support.planning import Planner
 
 WORKFLOWS = Path(__file__).parents[2] / "analyses" / "yadage"
 STEP = """{process: {process_type: string-interpolated-cmd, cmd: 'echo {a}'},
@@ -171,61 +169,6 @@ def test_a_scatter_takes_the_first_of_several_bodies_and_0_for_no_batches(tmp_pa
     assert [case.step is not None for case in stage.cases] == [True]
     assert stage.schedule == Scatter(("a",))
     assert "workflow has no effect, as in yadage" in [note.text for note in reading.notes]
-
-
-NESTED = """stages:
-- {name: before, scheduler: {scheduler_type: singlestep-stage, parameters: {a: 1}, step: {$ref: s.yml}}}
-- name: around
-  dependencies: [before]
-  scheduler:
-    scheduler_type: singlestep-stage
-    parameters: {b: text}
-    workflow:
-      stages:
-      - {name: first, scheduler: {scheduler_type: singlestep-stage, parameters: {a: 2}, step: {$ref: s.yml}}}
-"""
-
-
-def test_jobs_of_a_nested_workflow_wait_for_what_its_stage_waits_for(tmp_path: Path) -> None:
-    workflow = read(tmp_path, NESTED, s=STEP).workflow
-    plan = Planner(workflow, {}, Places(tmp_path))
-    first = plan.node((("around", None), ("first", None)))
-    assert [node.name for node in plan.before(first)] == ["before"]
-
-
-SCATTERED = """stages:
-- name: around
-  scheduler:
-    scheduler_type: multistep-stage
-    parameters: {b: [1, 2]}
-    scatter: {method: zip, parameters: [b]}
-    workflow:
-      stages:
-      - name: each
-        scheduler:
-          scheduler_type: multistep-stage
-          parameters: {a: []}
-          scatter: {method: zip, parameters: [a]}
-          step: {$ref: s.yml}
-"""
-
-
-def test_a_stage_with_nothing_to_scatter_is_an_error_unless_the_configuration_says_that_it_may_be(
-    tmp_path: Path,
-) -> None:
-    workflow = read(tmp_path, SCATTERED, s=STEP).workflow
-    plan = Planner(workflow, {}, Places(tmp_path))
-    with pytest.raises(PlanError, match=r"'around_0/each' \(w.yml:9\): there is nothing in 'a' to scatter"):
-        list(plan.every(("around", "each")))
-    plan = Planner(workflow, {}, Places(tmp_path), may_be_empty=frozenset({"around/each"}))
-    assert list(plan.every(("around", "each"))) == []
-
-
-def test_a_script_that_gives_no_jobs_is_an_error(tmp_path: Path) -> None:
-    text = "stages:\n- {name: a, scheduler: {scheduler_type: jq-stage, bindings: {}, stepscript: '[]', "
-    workflow = read(tmp_path, f"{text}step: {{$ref: s.yml}}}}}}\n", s=STEP).workflow
-    with pytest.raises(PlanError, match="its stepscript gives an empty list, so it would never run"):
-        list(Planner(workflow, {}, Places(tmp_path)).every(("a",)))
 
 
 def test_a_stage_may_be_called_in_any_language(tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from relance.languages.model import PlanError
+from relance.languages.model import Json, PlanError
 
 ROOT = "/@work@"
 """Stands for the compiled workflow's folder until a job runs."""
 WORK = f"{ROOT}/workdir"
 """Has the folder of every job."""
+SWAPPED = "recast/inputs/"
+"""Where `relance recast` puts a file that is given in place of another, relative to the workflow's folder."""
 
 
 class View(Protocol):
@@ -57,6 +59,10 @@ class Places:
             return Path(self._real(path)).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise PlanError(f"{path} can't be read: {error}") from error
+
+    def is_swapped(self, value: Json) -> bool:
+        """Return whether a parameter's value is a file that was given for a recast."""
+        return isinstance(value, str) and value.startswith(SWAPPED) and self.exists(f"{ROOT}/{value}")
 
     def signed(self, path: str) -> str:
         """Return a path with the sign in place of the folder."""

@@ -12,8 +12,9 @@ from relance.languages.encoding import decode
 from relance.languages.model import Commands, Container, Json, PlanError, Script
 from relance.languages.support import answers, interpolation, jqscript, patterns
 from relance.languages.support.answers import Kind
+from relance.languages.support.nodes import Node, Scope, UnpublishedError
 from relance.languages.support.places import ROOT, Places
-from relance.languages.support.planning import Node, Planner, Scope, UnpublishedError
+from relance.languages.support.planning import Planner
 
 _T = TypeVar("_T")
 Function = Callable[[Any], Any]
@@ -46,9 +47,10 @@ class Rules:
 
     def __init__(self, folder: Path, config: Mapping[str, Json], checkpoints: Any) -> None:
         self._plan = planner(folder, config)
+        self._filling, self._outcomes = self._plan.filling, self._plan.outcomes
         self._folder = folder
         self._checkpoints = checkpoints
-        self._steps = patterns.jobs(self._plan.workflow)
+        self._steps = patterns.jobs(self._plan.root.workflow)
         self._names: dict[str, str] = {}
         self._images = dict(config.get("images") or {})
 
@@ -72,7 +74,7 @@ class Rules:
         def function(wildcards: Any) -> list[str]:  # noqa: ARG001 - Snakemake's signature
             return self._settled(
                 lambda: sorted(
-                    {_published(n.scope, n.stage) for n in self._all(pattern) if self._plan.late(n)}
+                    {_published(n.scope, n.stage) for n in self._all(pattern) if self._outcomes.late(n)}
                 )
             )
 
@@ -84,7 +86,7 @@ class Rules:
         def function(wildcards: Any) -> list[str]:
             def found() -> list[str]:
                 node = self._node(pattern, wildcards)
-                return [*map(_folder, self._plan.before(node)), *self._plan.given(node)]
+                return [*map(_folder, self._plan.before(node)), *self._filling.outside(node)]
 
             return self._settled(found)
 
@@ -98,10 +100,10 @@ class Rules:
                 folders: dict[str, None] = {}
                 for node in self._nodes(pattern, wildcards):
                     before = [_folder(one) for one in self._plan.before(node)]
-                    asked = self._plan.asked(node).all
+                    asked = self._outcomes.asked(node).all
                     own = [_folder(node)] if node.runs else before
                     own += [one for one in before if any(question.startswith(one) for question in asked)]
-                    folders.update(dict.fromkeys([*own, *self._plan.given(node)]))
+                    folders.update(dict.fromkeys([*own, *self._filling.outside(node)]))
                 return list(folders)
 
             return self._settled(found)
@@ -117,7 +119,7 @@ class Rules:
                 return answers.words(
                     (question, _folder(node))
                     for node in nodes
-                    for question in self._plan.asked(node).of(kind)
+                    for question in self._outcomes.asked(node).of(kind)
                 )
             except UnpublishedError:
                 return [_LATER]  # its input function asks for the checkpoint
@@ -129,7 +131,7 @@ class Rules:
         *above, (name, _) = patterns.numbered(pattern, _numbers(wildcards))
         entries = self._plan.entries(self._plan.scope(tuple(above)), name)
         nodes = [entry for entry in entries if isinstance(entry, Node)]
-        return [node for node in nodes if self._plan.late(node)]
+        return [node for node in nodes if self._outcomes.late(node)]
 
     def command(self, pattern: str, *texts: str) -> Function:
         """Return the function for a job's command, of which `texts` has one for each case."""
@@ -141,7 +143,7 @@ class Rules:
         def text(node: Node) -> str:
             if not isinstance(node.step.process, Script):
                 return ""
-            return self._plan.command(node, texts[self._case(pattern, node)])
+            return self._filling.command(node, texts[self._case(pattern, node)])
 
         return self._of_job(pattern, text)
 
@@ -156,13 +158,14 @@ class Rules:
         def folder(node: Node) -> str:
             process = node.step.process
             after = process.after if isinstance(process, Commands) else None
-            return self._plan.inputs if after is None else f"workdir/{node.scope.within(after)}"
+            return self._filling.inputs if after is None else f"workdir/{node.scope.within(after)}"
 
         return self._of_job(pattern, folder)
 
     def swapped(self, pattern: str) -> Function:
         """Return the function for files given for a recast, which the first commands find at their paths."""
-        given = [str(value) for value in self._plan.parameters.values() if self._plan.is_swapped(value)]
+        swapped = filter(self._filling.places.is_swapped, self._plan.parameters.values())
+        given = list(map(str, swapped))
         return self._of_job(pattern, lambda node: [] if self._plan.before(node) else given)
 
     def workspace(self, pattern: str) -> Function:
@@ -170,7 +173,7 @@ class Rules:
 
         def files(node: Node) -> list[str]:
             before = self._plan.before(node)
-            return [_folder(one) for one in before] or _files(self._folder, self._plan.inputs)
+            return [_folder(one) for one in before] or _files(self._folder, self._filling.inputs)
 
         begins, swapped = self._of_job(pattern, files), self.swapped(pattern)
         return lambda wildcards: [*begins(wildcards), *swapped(wildcards)]
@@ -181,14 +184,14 @@ class Rules:
         def folder(node: Node) -> str:
             environment = node.step.environment
             if isinstance(environment, Container) and environment.folder:
-                return str(self._plan.contextual(node, environment.folder)).replace(ROOT, ".")
+                return str(self._filling.contextual(node, environment.folder)).replace(ROOT, ".")
             return _folder(node)
 
         return self._of_job(pattern, folder)
 
     def promised(self, pattern: str) -> Function:
         """Return the function for the files that a job must write."""
-        return self._of_job(pattern, lambda node: list(self._plan.promised(node)))
+        return self._of_job(pattern, lambda node: list(self._outcomes.promised(node)))
 
     def container(self, pattern: str) -> Function:
         """Return the function for the image of a job whose cases have several."""
@@ -209,7 +212,7 @@ class Rules:
         if isinstance(process, Script):
             text = process.interpreter
         else:
-            text = self._plan.command(node, texts[self._case(pattern, node)])
+            text = self._filling.command(node, texts[self._case(pattern, node)])
         if not isinstance(environment, Container):
             return text
         before = "".join(
@@ -221,7 +224,7 @@ class Rules:
 
     def _mounted(self, node: Node, script: str) -> str:
         """Return each value that a script gives, on a line of its own, as jq prints it."""
-        found = jqscript.values(script, self._plan.contextual(node, node.parameters))
+        found = jqscript.values(script, self._filling.contextual(node, node.parameters))
         return "\n".join(json.dumps(one, separators=(",", ":"), ensure_ascii=False) for one in found)
 
     def _case(self, pattern: str, node: Node) -> int:
@@ -251,7 +254,7 @@ class Rules:
                 file = _published(missing.scope, missing.stage)
                 self._await(missing.scope, missing.stage)
                 key = (missing.scope.folder, missing.stage)
-                self._plan.answers[key] = answers.read(self._folder / file)
+                self._outcomes.answers[key] = answers.read(self._folder / file)
 
     def _await(self, scope: Scope, stage: str) -> None:
         """Return once a stage's jobs have published; until then Snakemake's exception leaves here."""
