@@ -306,3 +306,20 @@ def test_a_folder_without_a_run_is_refused_in_one_message(tmp_path: Path) -> Non
     done = Relance(tmp_path)("record")
     assert done.returncode == 2
     assert "has no run to record" in done.stderr
+
+
+def test_runs_that_were_refused_and_dry_runs_are_no_runs_to_record(tmp_path: Path) -> None:
+    relance = Relance(tmp_path)
+    rule = 'rule a:\n    input: "{}"\n    output: "a.txt"\n    shell: "touch {{output}}"\n'
+    (tmp_path / "Snakefile").write_text(rule.format("missing.txt"))
+    assert relance("run", "--runtime", "plain").returncode == 2
+    refused = relance("capture")
+    assert refused.returncode == 2
+    assert "has no run to record: found only dry runs, or runs that were refused" in refused.stderr
+    assert "relance run" in refused.stderr
+    (tmp_path / "Snakefile").write_text(rule.format("Snakefile"))
+    snakemake(tmp_path, "--logger", "relance", "--dry-run")
+    assert "has no run to record" in relance("record").stderr
+    snakemake(tmp_path, "--logger", "relance")
+    snakemake(tmp_path, "--logger", "relance", "--dry-run", "--forceall")
+    assert [job["status"] for job in record(relance)["jobs"]] == ["ok"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from relance import units
 from relance.errors import InputError
-from relance.specification import contradictions, reading, values, writing
+from relance.specification import contradictions, orcid, reading, values, writing
 from relance.specification.model import (
     Parameter,
     ParameterType,
@@ -123,6 +123,11 @@ def put(content: Any, keys: str, value: object) -> None:
         ("visibility.results", "blinded", "write 'products: blinded'"),
         ("visibility.results", "secret", 'expected one of "public", "collaboration"'.replace('"', "'")),
         ("identity.authors", [{"name": "A", "orcid": "12"}], "such as 0000-0002-1825-0097"),
+        (
+            "identity.authors",
+            [{"name": "B"}, {"name": "A. Physicist", "orcid": "0000-0002-1825-0079"}],
+            "ORCID iD of A. Physicist: found 0000-0002-1825-0079, which doesn't",
+        ),
         ("nonsense", 1, "unknown key: found 'nonsense'"),
     ],
 )
@@ -411,3 +416,22 @@ def test_what_a_check_need_not_say_is_read_and_written_back_with_its_reason() ->
     for wrong in ({"ignore": {"202": "a"}}, {"ignore": {"RL202": ""}}, {"other": {}}):
         with pytest.raises(InputError):
             reading.parse(yaml.safe_dump({**small(), "check": wrong}).encode(), Path("x.yaml"))
+
+
+@pytest.mark.parametrize("known", ["0000-0002-1825-0097", "0000-0001-5109-3700", "0000-0002-1694-233X"])
+def test_the_examples_of_orcid_fit_and_no_other_last_character_does(known: str) -> None:
+    assert [last for last in "0123456789X" if orcid.fits(known[:-1] + last)] == [known[-1]]
+
+
+@given(st.text("0123456789", min_size=15, max_size=15), st.integers(0, 14), st.integers(1, 9))
+def test_one_wrong_digit_of_an_orcid_id_is_always_noticed(digits: str, place: int, off: int) -> None:
+    last = next(one for one in "0123456789X" if orcid.fits(digits + one))
+    wrong = f"{digits[:place]}{(int(digits[place]) + off) % 10}{digits[place + 1 :]}"
+    assert not orcid.fits(wrong + last)
+
+
+def test_a_captured_specification_is_read_whatever_its_orcid_ids_are(tmp_path: Path) -> None:
+    content = small()
+    put(content, "identity.authors", [{"name": "A", "orcid": "0000-0002-1825-0079"}])
+    read = reading.parse(json.dumps(content).encode(), tmp_path / "small.yaml")
+    assert read.identity.authors[0].orcid == "0000-0002-1825-0079"

@@ -11,7 +11,7 @@ import click
 from relance.cli.progress import counting
 from relance.engines import snakemake
 from relance.errors import ExitCode, InputError
-from relance.recording import build, files
+from relance.recording import build, files, sources
 from relance.recording.files import RecordedRun
 
 _SLACK = 1.0  # seconds
@@ -34,18 +34,20 @@ def record(analysis: Path, quiet: bool) -> ExitCode:
 def last(analysis: Path, *, quiet: bool) -> Path:
     """Return the record of the last run in a folder, made if there is none yet.
 
+    Runs that were refused before any job, and dry runs, are passed over: they changed nothing.
+
     Raises:
-        InputError: Snakemake never ran there.
+        InputError: nothing was ever run there.
     """
-    if not (analysis / ".snakemake").is_dir():
+    known = files.runs(analysis)
+    latest = next((run for run in reversed(known) if not _is_idle(run)), None)
+    if latest is None and _has_run_nothing(analysis):
         raise InputError(
             f"{analysis} has no run to record",
-            expected="a folder that Snakemake has run in, with its '.snakemake'",
-            found="none" if analysis.is_dir() else "no such folder",
-            next_step="run the analysis first (relance run), or name the folder that it ran in",
+            expected="a folder in which Snakemake has run a job",
+            found=_found_instead(analysis, known),
+            next_step=_how_to_run(known),
         )
-    known = files.runs(analysis)
-    latest = known[-1] if known else None
     if latest is not None and _is_complete(latest) and not _ran_since(analysis, latest.folder / files.NAME):
         return latest.folder / files.NAME
     folder, events = None, None
@@ -56,6 +58,27 @@ def last(analysis: Path, *, quiet: bool) -> Path:
     graph = snakemake.RunFolder(folder).graph if folder is not None else None
     request = build.Request(analysis, events, dict(os.environ), graph=graph)
     return make(request, folder, quiet=quiet)
+
+
+def _found_instead(analysis: Path, known: list[RecordedRun]) -> str:
+    if not analysis.is_dir():
+        return "no such folder"
+    if known:
+        return "only dry runs, or runs that were refused before any job"
+    return "none" if (analysis / ".snakemake").is_dir() else "no '.snakemake' in it"
+
+
+def _how_to_run(known: list[RecordedRun]) -> str:
+    console = known[-1].folder / "console.log" if known else None
+    if console is not None and console.is_file():
+        return f"run the analysis (relance run); {console} has what the last try said"
+    return "run the analysis first (relance run), or name the folder that it ran in"
+
+
+def _is_idle(run: RecordedRun) -> bool:
+    """Return whether a run did nothing; what has a record did something."""
+    told = sources.events(run.folder / files.EVENTS) if run.events and not run.record else None
+    return told is not None and told.idle
 
 
 def _is_complete(run: RecordedRun) -> bool:
@@ -73,8 +96,18 @@ def _is_complete(run: RecordedRun) -> bool:
 
 def _ran_since(analysis: Path, events: Path) -> bool:
     """Return whether Snakemake noted a job after the last event: then a later run had nobody to watch it."""
-    noted = [path.stat().st_mtime for path in (analysis / ".snakemake" / "metadata").rglob("*")]
-    return max(noted, default=0.0) > events.stat().st_mtime + _SLACK
+    return max(_noted(analysis), default=0.0) > events.stat().st_mtime + _SLACK
+
+
+def _has_run_nothing(analysis: Path) -> bool:
+    # Without the folder, which Snakemake makes before all else, somebody removed what it noted.
+    metadata = analysis / ".snakemake" / "metadata"
+    return not metadata.parent.is_dir() or (metadata.is_dir() and not _noted(analysis))
+
+
+def _noted(analysis: Path) -> list[float]:
+    """Return when Snakemake noted what, Unix time in seconds: something for each output of a finished job."""
+    return [path.stat().st_mtime for path in (analysis / ".snakemake" / "metadata").rglob("*")]
 
 
 def make(request: build.Request, folder: Path | None, *, quiet: bool) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 
 from relance import document
 from relance.errors import InputError
+from relance.specification import orcid
 from relance.specification.model import Author
 
 _ORCID = re.compile(r"[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]")
@@ -88,9 +89,11 @@ def _cited(authors: object) -> Iterator[Author]:
         if isinstance(author, dict):
             parts = (author.get("given-names"), author.get("name-particle"), author.get("family-names"))
             name = _text(author.get("name")) or " ".join(filter(None, map(_text, parts)))
-            orcid = _ORCID.search(str(author.get("orcid", "")))
+            written = _ORCID.search(str(author.get("orcid", "")))
+            # A mistyped one would only be refused: it is asked for instead.
+            known = written[0] if written and orcid.fits(written[0]) else None
             if name:
-                yield Author(name, _text(author.get("affiliation")), orcid[0] if orcid else None)
+                yield Author(name, _text(author.get("affiliation")), known)
 
 
 def _named(authors: object) -> Iterator[Author]:

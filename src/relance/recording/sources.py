@@ -22,6 +22,8 @@ _SAYS_NOTHING = re.compile(
 )
 _LAST_LINES = 40
 _LAST_BYTES = 1 << 20
+_DRY = "This was a dry-run"
+_DRY_RUN = frozenset(("-n", "--dry-run", "--dryrun"))
 _EXIT = re.compile(r"returned non-zero exit status (\d+)")
 _TIMEOUT = 600.0  # seconds
 
@@ -52,6 +54,8 @@ class Events:
     """Where it was called."""
     first: float
     last: float
+    idle: bool = False
+    """Whether it was refused before any job, or a dry run: nothing there was made or changed by it."""
 
 
 GraphJob = Mapping[str, Any]
@@ -103,6 +107,7 @@ def events(path: Path) -> Events | None:
     folder: str | None = None
     times: list[float] = []
     status: int | None = None
+    refused = dry = False
     for event in EventFile(path).new():
         times.append(event["time"])
         match event["event"]:
@@ -119,14 +124,19 @@ def events(path: Path) -> Events | None:
             case "error":
                 found = _EXIT.search(event["message"])
                 status = int(found[1]) if found else None
+                refused = not started
             case "job_error":
                 # The status stands only in the message before, which names no job.
                 exit = _told_by_log(event) if status is None else status
                 _end(started, int(event["jobid"]), ended=event["time"], failed=True, exit=exit)
                 status = None
+            case None:
+                dry = dry or str(event["message"]).startswith(_DRY)
     if not times:
         return None
-    return Events(tuple(started.values()), start, arguments, folder, times[0], times[-1])
+    dry = dry or not _DRY_RUN.isdisjoint(arguments or ())
+    idle = dry or (refused and not started)
+    return Events(tuple(started.values()), start, arguments, folder, times[0], times[-1], idle)
 
 
 def _told_by_log(event: Mapping[str, Any]) -> int | None:

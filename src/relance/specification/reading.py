@@ -11,7 +11,7 @@ from relance import document as documents
 from relance import schema, units
 from relance.document import Document
 from relance.errors import InputError
-from relance.specification import contradictions, values
+from relance.specification import contradictions, orcid, values
 from relance.specification.model import (
     AllowedSecret,
     Audience,
@@ -51,26 +51,32 @@ def load(path: Path) -> Specification:
         InputError: every place that is wrong, each with file and line, what was expected, what was found
             and what to do.
     """
-    return _read(documents.read(path))
-
-
-def parse(data: bytes, path: Path) -> Specification:
-    """Read a specification that is at hand as bytes; `path` is for messages.
-
-    Raises:
-        InputError: as `load`.
-    """
-    return _read(documents.parse(data, path))
-
-
-def _read(document: Document) -> Specification:
-    schema.check(document, schema.bundled("analysis"))
-    reader = _Reader(document)
-    specification = reader.specification()
-    wrong = [*reader.wrong, *contradictions.found(specification, document)]
+    document = documents.read(path)
+    specification, wrong = _read(document)
+    # Not of a captured one, which nobody can mend any more.
+    wrong = [*wrong, *orcid.mistyped(specification.identity.authors, document)]
     if wrong:
         raise values.together(wrong)
     return specification
+
+
+def parse(data: bytes, path: Path) -> Specification:
+    """Read a specification that was captured; `path` is for messages.
+
+    Raises:
+        InputError: as `load`, but for the check characters of ORCID iDs.
+    """
+    specification, wrong = _read(documents.parse(data, path))
+    if wrong:
+        raise values.together(wrong)
+    return specification
+
+
+def _read(document: Document) -> tuple[Specification, list[InputError]]:
+    schema.check(document, schema.bundled("analysis"))
+    reader = _Reader(document)
+    specification = reader.specification()
+    return specification, [*reader.wrong, *contradictions.found(specification, document)]
 
 
 def is_specification(path: Path) -> bool:
