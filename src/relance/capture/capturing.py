@@ -123,7 +123,13 @@ def capture(store: Store, request: Request, effects: Effects) -> Captured:
         kept = _put(store, planned, effects, searched)
         known = {file.path: file.digest for file in record.files if file.digest != UNKNOWN}
         held = _held(planned, kept, known, effects.cache)
-        _refuse_changed(record, held)
+        trees = {
+            file.path: file.digest
+            for file in record.files
+            if file.kind == "folder" and file.digest != UNKNOWN
+        }
+        now = _trees(request.analysis, trees, effects.cache)
+        _refuse_changed(record, {**now, **{file.path: file.digest for file in held}})
         capsule = Capsule(
             specification=planned.specification,
             specification_text=request.specification.read_bytes(),
@@ -133,11 +139,7 @@ def capture(store: Store, request: Request, effects: Effects) -> Captured:
             files=held,
             links=planned.listed.links,
             folders=planned.listed.folders,
-            trees={
-                file.path: file.digest
-                for file in record.files
-                if file.kind == "folder" and file.digest != UNKNOWN
-            },
+            trees=trees,
             jobs=jobs.ordered(record),
             images=found.images,
             unknown=(*openness.unknown(record), *found.unknown),
@@ -225,9 +227,19 @@ def _held(
     return tuple(found)
 
 
-def _refuse_changed(record: RunRecord, held: Iterable[CapsuleFile]) -> None:
-    """Refuse files that are no longer what the run read or made."""
-    now = {file.path: file.digest for file in held}
+def _trees(analysis: Path, folders: Iterable[str], cache: Path) -> Mapping[str, Digest]:
+    """Return the digests of those folders that are there, as they are now."""
+    places = {path: analysis / path for path in folders if (analysis / path).is_dir()}
+    if not places:
+        return {}
+    hasher = Hasher(cache)
+    found = hasher.files(places.values())
+    hasher.remember()
+    return {path: found[place] for path, place in places.items()}
+
+
+def _refuse_changed(record: RunRecord, now: Mapping[str, Digest]) -> None:
+    """Refuse files and folders that are no longer what the run read or made; `now`: what they are."""
     run = record.run
     read = [
         file
@@ -240,7 +252,7 @@ def _refuse_changed(record: RunRecord, held: Iterable[CapsuleFile]) -> None:
         {
             file.path
             for file in (*record.files, *read)
-            if file.kind == "file" and file.path in now and file.digest not in {UNKNOWN, now[file.path]}
+            if file.path in now and file.digest not in {UNKNOWN, now[file.path]}
         }
     )
     if changed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def candidates(
     kept = _kept(record, specification)
     logs = {path for job in record.jobs for path in job.logs}
     found: dict[str, Candidate] = {}
-    for path in sorted({*listed.files, *code, *_files(analysis, raw)}):
+    for path in sorted({*listed.files, *code, *_files(analysis, raw), *_lost(analysis, record, raw)}):
         is_data = (path in raw and path not in code) or (path not in listed.files and path not in code)
         role = Role.INPUT if is_data else Role.SOURCE
         data = external.get(path)
@@ -95,6 +95,13 @@ def _files(analysis: Path, paths: Iterable[str]) -> Iterator[str]:
                     yield f"{path.rstrip('/')}/{file.relative_to(place).as_posix()}"
         elif stat.S_ISREG(mode):
             yield path
+
+
+def _lost(analysis: Path, record: RunRecord, raw: Set[str]) -> Iterator[str]:
+    """Yield the raw inputs that were there when the run was recorded, and are no more."""
+    for file in record.files:
+        if file.path in raw and file.kind != "gone" and _status(analysis / file.path) is None:
+            yield file.path
 
 
 def _size(place: Path) -> int | None:

@@ -110,6 +110,16 @@ def test_a_mapping_counts_before_all_else(
     assert len(asked) == 1
 
 
+def test_a_mapping_to_a_registry_counts_before_the_engine_that_ran_the_jobs(
+    layout: Layout, tmp_path: Path, places: Callable[..., tuple[Enter, list[Source]]]
+) -> None:
+    enter, asked = places(registry=b"mapped", podman=b"ran")
+    by_rule = Mapped(WRITTEN, Source(Kind.REGISTRY, "registry.example/kept:2"), by_rule=True)
+    found = bringing.bring(layout, by_rule, tmp_path, "podman", enter)
+    assert (found.image.config.digest, found.stands_for) == (config(layout, b"mapped"), WRITTEN)
+    assert asked == [by_rule.source]
+
+
 def test_a_recast_has_the_images_of_the_capsule_that_it_ran(layout: Layout) -> None:
     known = capsules.toy_image(layout, b"kept", WRITTEN)
     gone = capsules.toy_image(Layout(layout.folder.with_name("other")), b"gone", "docker://gone")

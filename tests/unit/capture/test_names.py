@@ -13,9 +13,16 @@ def test_a_recast_does_not_take_the_name_of_its_parent() -> None:
     parent = of_bytes(b"parent")
     names = [
         capturing.usual_name(specification, lineage)
-        for lineage in (None, Parent(parent, {"threshold": 50.0}), Parent(parent, {"threshold": 60.0}))
+        for lineage in (
+            None,
+            Parent(parent, {"threshold": 50.0}),
+            Parent(parent, {"threshold": 60.0}),
+            Parent(parent, {}, {"signal": of_bytes(b"one")}),
+            Parent(parent, {}, {"signal": of_bytes(b"other")}),
+            Parent(of_bytes(b"another"), {"threshold": 50.0}),
+        )
     ]
     assert names[0] == "counting:1.0"
-    assert len(set(names)) == 3
+    assert len(set(names)) == 6
     assert names[1] == capturing.usual_name(specification, Parent(parent, {"threshold": 50.0}))
     assert all(name.startswith("counting-recast-") and name.endswith(":1.0") for name in names[1:])
