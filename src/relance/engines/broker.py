@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,7 +31,8 @@ from relance.model import RuntimeKind
 
 _LARGEST = 1 << 22  # bytes of a call
 _MOST = 256  # jobs at once; Snakemake asks for no more than it has cores
-_PATIENCE = 3.0  # seconds between SIGTERM and SIGKILL
+_PATIENCE = 1.5  # seconds until SIGKILL
+_AGAIN = 0.2  # seconds between two SIGTERM, of which a container that just begins misses the first
 _CHUNK = 1 << 16
 _REFUSED = 255
 _OVER = b"over\n"  # the caller's container has ended by itself
@@ -204,17 +206,17 @@ def _send(writer: asyncio.StreamWriter, number: int, data: bytes) -> None:
 async def _end(job: asyncio.subprocess.Process, rules: Rules, name: str) -> None:
     """End a job and all that belongs to it."""
     kind = rules.runtime.kind
-    if kind in {RuntimeKind.PODMAN, RuntimeKind.DOCKER}:
-        for _attempt in range(2):  # the first may come before the container is there
-            await _quietly(sandbox.removal(kind, Path(rules.program), name))
-            _signal(job, signal.SIGTERM)
-    _signal(job, signal.SIGTERM)
-    try:
-        await asyncio.wait_for(job.wait(), _PATIENCE)
-    except TimeoutError:
-        _signal(job, signal.SIGKILL)
-        await job.wait()
-    _signal(job, signal.SIGKILL)  # whatever of its group is left
+    named = kind in {RuntimeKind.PODMAN, RuntimeKind.DOCKER}
+    removal = sandbox.removal(kind, Path(rules.program), name) if named else None
+    latest = time.monotonic() + _PATIENCE
+    while job.returncode is None and time.monotonic() < latest:
+        await _quietly(removal)
+        _signal(job, signal.SIGTERM)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(job.wait(), _AGAIN)
+    _signal(job, signal.SIGKILL)  # what is left of its group, too
+    await job.wait()
+    await _quietly(removal)  # the container may not have been there before
 
 
 def _signal(job: asyncio.subprocess.Process, number: signal.Signals) -> None:
@@ -222,7 +224,9 @@ def _signal(job: asyncio.subprocess.Process, number: signal.Signals) -> None:
         os.killpg(job.pid, number)
 
 
-async def _quietly(line: list[str]) -> None:
+async def _quietly(line: list[str] | None) -> None:
+    if line is None:
+        return
     null = asyncio.subprocess.DEVNULL
     done = await asyncio.create_subprocess_exec(*line, stdin=null, stdout=null, stderr=null)
     await done.wait()
@@ -236,7 +240,7 @@ async def _serve(rules: Rules, left: list[str] | None, listener: socket.socket, 
     await ended.wait()
     server.close()
     await jobs.end()
-    if left is not None and orders.readline() != _OVER:
+    if orders.readline() != _OVER:
         await _quietly(left)
 
 

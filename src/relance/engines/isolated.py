@@ -31,7 +31,7 @@ from relance.engines.broker import Broker
 from relance.engines.gates import Gate
 from relance.engines.jobs import Rules
 from relance.engines.limits import USUAL, Guard, Limits
-from relance.engines.process import Child
+from relance.engines.process import Child, Patience
 from relance.engines.progress import EventFile, Tracker
 from relance.engines.runtimes import Absence
 from relance.engines.sandbox import SEARCH_PATH, Enclosed, Mount, Sandbox, Unconfined
@@ -41,6 +41,8 @@ from relance.model import ImageRef, RunRequest, RunResult, Runtime, RuntimeKind
 
 _LARGEST_GRAPH = 1 << 28  # bytes
 _SOCKET = "broker"
+# What Snakemake would tidy up is tidied up after it: so it need not be waited for.
+_PATIENCE = Patience(interrupt=1.5, terminate=0.5)
 _LEAVING = 5.0  # seconds in which a container that isn't needed comes to its gate and ends
 
 MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
@@ -192,6 +194,7 @@ class IsolatedEngine:
                 folder=self._start(request.analysis),
                 environment=sandbox.client_environment(self.outer),
                 console=folder.console,
+                patience=_PATIENCE,
             ) as child,
         ):
             try:

@@ -263,8 +263,24 @@ def _copy() -> int:
         return os.fork()
 
 
+def heed_one_interrupt() -> None:
+    """Let SIGINT interrupt once.
+
+    Apptainer passes on what its container got already. A second interrupt within the handling of the first
+    can leave a lock taken for ever, which Snakemake would wait for.
+    """
+    import signal
+
+    def interrupt(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, lambda *_: None)  # one that is ignored would be ignored by jobs too
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+
+
 def main(mode: str, outfile: str, gate: str, arguments: list[str]) -> None:
     """Run Snakemake with `arguments`, as `python -m snakemake` would."""
+    heed_one_interrupt()
     import gc
     import runpy
     import threading

@@ -199,3 +199,13 @@ def test_a_stand_in_that_is_interrupted_takes_its_job_along(
         caller.send_signal(signal.SIGINT)
         assert caller.wait() == 130
     assert ended("84.25")
+
+
+def test_a_job_that_missed_its_first_signal_is_sent_another(
+    running: Broker, rules: Rules, place: Path
+) -> None:
+    text = "trap 'trap \"touch heard; exit\" TERM' TERM; touch begun; while true; do sleep 0.02; done"
+    with asked(place, rules, text):
+        wait_for(Path(rules.folder, "begun"))
+        running.wait()
+    assert Path(rules.folder, "heard").exists()
