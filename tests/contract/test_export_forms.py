@@ -17,7 +17,7 @@ from relance.cli import form_sources, forms, run_command_line
 from relance.engines.reana import declared
 from relance.errors import InputError
 from relance.languages import snakefile
-from relance.languages import yadage as reader
+from relance.languages.yadage import workflows as reader
 from relance.store.store import Store
 
 from .reana.server import HERE, TOKEN, Generation, serving

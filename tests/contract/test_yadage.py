@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
-from relance.languages import parameters, snakefile, yadage
+from relance.languages import parameters, snakefile
 from relance.languages.support import answers, patterns, rules
 from relance.languages.support.nodes import UnpublishedError
 from relance.languages.support.places import ROOT
 from relance.languages.support.planning import Planner
 from relance.languages.writing import text
 from relance.languages.writing import yadage as writing
+from relance.languages.yadage import workflows as yadage
 
 MACHINE = Path(__file__).parents[1] / "machine"
 WORKFLOWS = Path(__file__).parents[1] / "analyses" / "yadage"

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, event, given, note, settings
 
-from relance.languages import yadage
 from relance.languages.model import PlanError
 from relance.languages.support.places import ROOT
+from relance.languages.yadage import workflows as yadage
 
 from .conftest import say
 from .planned import Planned

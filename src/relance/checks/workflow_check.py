@@ -15,10 +15,12 @@ from relance.checks.images import Language, Named
 from relance.checks.refusals import refused
 from relance.checks.workflow_references import Scope
 from relance.errors import InputError
-from relance.languages import onreana, yadage
+from relance.languages import onreana
 from relance.languages.model import Command as ShellCommand
 from relance.languages.model import Container, Json, Script, Stage, Step
 from relance.languages.recast_atlas import Test
+from relance.languages.yadage import steps
+from relance.languages.yadage import workflows as yadage
 
 _T = TypeVar("_T")
 
@@ -84,7 +86,7 @@ def check_step(root: Path, toplevel: Path, test: Test, place: Place) -> tuple[Fi
     """Check the step of a test with its parameters; `place` is where the test stands."""
     path = "" if toplevel == root else toplevel.relative_to(root).as_posix()
     try:
-        step, _ = yadage.read_step(toplevel, test.step)
+        step, _ = steps.read(toplevel, test.step)
     except InputError as error:
         return tuple(
             one if one.place.line else replace(one, place=place) for one in refused(error, place.file, path)

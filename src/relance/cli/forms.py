@@ -11,13 +11,14 @@ from pathlib import Path
 
 from relance.cli.form_sources import Source
 from relance.errors import InputError
-from relance.languages import recast_atlas, yadage, yamlfile
+from relance.languages import recast_atlas, yamlfile
 from relance.languages import snakefile as compiler
 from relance.languages.writing import guide, images, jobs, serial, snakemake, staged, text
 from relance.languages.writing import yadage as expanded
 from relance.languages.writing.form import Form
 from relance.languages.writing.jobs import Plan, Setting
 from relance.languages.writing.settings import Sought
+from relance.languages.yadage import workflows as yadage
 from relance.store import images as built
 
 LANGUAGES = {"snakemake": "Snakemake", "yadage": "yadage", "reana": "REANA, as a serial workflow"}

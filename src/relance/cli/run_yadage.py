@@ -21,10 +21,11 @@ from relance.engines.yadage import containers, installation, running
 from relance.engines.yadage.containers import Containers
 from relance.engines.yadage.running import Outcome, Request
 from relance.errors import AnalysisError, ExitCode, InputError, RelanceError
-from relance.languages import parameters, recast_atlas, yadage, yamlfile
+from relance.languages import parameters, recast_atlas, yamlfile
 from relance.languages import reana as reana_files
 from relance.languages.model import Container, Json, Workflow
 from relance.languages.snakefile import check_free
+from relance.languages.yadage import workflows as yadage
 from relance.model import Runtime, RuntimeKind
 from relance.recording import files
 from relance.recording import yadage as recording

@@ -11,10 +11,11 @@ from relance.conversion.yadage import INIT
 from relance.drafting.converted import Known
 from relance.drafting.words import slug
 from relance.errors import InputError
-from relance.languages import snakefile, yadage
+from relance.languages import snakefile
 from relance.languages.model import Case, Json, Literal, Parameter, Ready, Single, Stage, Workflow
 from relance.languages.recast_atlas import Entry, Test
 from relance.languages.support.places import ROOT
+from relance.languages.yadage import steps
 
 
 def tested(entry: Entry, folder: Path, toplevel: Path) -> tuple[dict[str, Converted], tuple[str, ...]]:
@@ -63,7 +64,7 @@ def one_step(test: Test, toplevel: Path) -> tuple[Workflow, tuple[str, ...]]:
     Raises:
         InputError: its step can't be read; file and line are told.
     """
-    step, notes = yadage.read_step(toplevel, test.step)
+    step, notes = steps.read(toplevel, test.step)
     parameters = tuple(Parameter(key, Literal(_readable(value))) for key, value in test.parameters.items())
     stage = Stage(slug(test.name), Ready(), Single(), parameters, (Case(step=step),), step.origin)
     return Workflow((stage,)), tuple(f"{note.where}: {note.text}" for note in notes)

@@ -10,8 +10,9 @@ from relance.conversion.model import Converted, Copied
 from relance.drafting.converted import (
     Known,
 )
-from relance.languages import snakefile, yadage
+from relance.languages import snakefile
 from relance.languages.model import Json
+from relance.languages.yadage import workflows as yadage
 
 INIT = "init"
 """Folder of given files."""

@@ -7,9 +7,9 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from relance.languages.model import Json
+from relance.languages.notes import Note
 from relance.languages.references import Part, Sources
 from relance.languages.workspaces import Taken
-from relance.languages.yadage import Note
 
 _KEYS = ("version", "inputs", "workflow", "outputs", "tests", "workspace")
 _OPTIONS = {

@@ -222,6 +222,15 @@ class Part:
             raise self.refusal("not a yes or no", found=_kind(value), expected="true or false")
         return value
 
+    def flag_at(self, key: str, *, default: bool) -> bool:
+        """Return what stands under a key, which must be true or false, or the default if nothing does.
+
+        Raises:
+            InputError: it is something else.
+        """
+        part = self.get(key)
+        return default if part is None else part.flag()
+
     def plain(self) -> Json:
         """Return the value with every reference in it replaced by what it points to."""
         value = self.value

@@ -19,9 +19,9 @@ from relance.languages.model import (
     Step,
     Workflow,
 )
+from relance.languages.notes import Note
 from relance.languages.references import Part
 from relance.languages.support import interpolation
-from relance.languages.yadage import Note
 
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:@-]*")
 _LONGEST = 40

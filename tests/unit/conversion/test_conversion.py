@@ -14,7 +14,7 @@ from relance.conversion import writing
 from relance.conversion.model import Converted, Unpacked
 from relance.drafting.converted import Known
 from relance.errors import InputError
-from relance.languages import yadage
+from relance.languages.yadage import workflows as yadage
 from relance.specification import reading
 
 STEP = (

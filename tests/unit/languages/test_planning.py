@@ -1,23 +1,11 @@
 from pathlib import Path
 
 import pytest
+from tests.unit.languages.written import STEP, read
 
-from relance.languages import yadage
-from relance.languages.model import PlanError, Workflow
+from relance.languages.model import PlanError
 from relance.languages.support.places import Places
 from relance.languages.support.planning import Planner
-
-STEP = """process: {process_type: string-interpolated-cmd, cmd: 'echo {a}'}
-environment: {environment_type: docker-encapsulated, image: busybox, imagetag: '1.36'}
-publisher: {publisher_type: fromparjq-pub}
-"""
-
-
-def read(folder: Path, text: str) -> Workflow:
-    (folder / "w.yml").write_text(text)
-    (folder / "s.yml").write_text(STEP)
-    return yadage.read(folder, "w.yml").workflow
-
 
 NESTED = """stages:
 - {name: before, scheduler: {scheduler_type: singlestep-stage, parameters: {a: 1}, step: {$ref: s.yml}}}
@@ -33,7 +21,7 @@ NESTED = """stages:
 
 
 def test_jobs_of_a_nested_workflow_wait_for_what_its_stage_waits_for(tmp_path: Path) -> None:
-    workflow = read(tmp_path, NESTED)
+    workflow = read(tmp_path, NESTED, s=STEP).workflow
     plan = Planner(workflow, {}, Places(tmp_path))
     first = plan.node((("around", None), ("first", None)))
     assert [node.name for node in plan.before(first)] == ["before"]
@@ -59,7 +47,7 @@ SCATTERED = """stages:
 def test_a_stage_with_nothing_to_scatter_is_an_error_unless_the_configuration_says_that_it_may_be(
     tmp_path: Path,
 ) -> None:
-    workflow = read(tmp_path, SCATTERED)
+    workflow = read(tmp_path, SCATTERED, s=STEP).workflow
     plan = Planner(workflow, {}, Places(tmp_path))
     with pytest.raises(PlanError, match=r"'around_0/each' \(w.yml:9\): there is nothing in 'a' to scatter"):
         list(plan.every(("around", "each")))
@@ -69,6 +57,6 @@ def test_a_stage_with_nothing_to_scatter_is_an_error_unless_the_configuration_sa
 
 def test_a_script_that_gives_no_jobs_is_an_error(tmp_path: Path) -> None:
     text = "stages:\n- {name: a, scheduler: {scheduler_type: jq-stage, bindings: {}, stepscript: '[]', "
-    workflow = read(tmp_path, f"{text}step: {{$ref: s.yml}}}}}}\n")
+    workflow = read(tmp_path, f"{text}step: {{$ref: s.yml}}}}}}\n", s=STEP).workflow
     with pytest.raises(PlanError, match="its stepscript gives an empty list, so it would never run"):
         list(Planner(workflow, {}, Places(tmp_path)).every(("a",)))

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from relance.drafting.graph import Job
 from relance.errors import InputError
-from relance.languages import yadage
 from relance.languages.model import Container, Script
 from relance.languages.support import interpolation
 from relance.languages.writing import guide, images, jobs, serial, settings, snakemake, staged
 from relance.languages.writing import text as yaml_text
 from relance.languages.writing import yadage as expanded
 from relance.languages.writing.jobs import Setting, Slot, Slotted
+from relance.languages.yadage import workflows as yadage
 from relance.model import Digest, ImageRef
 from relance.specification.model import Parameter, ParameterType
 

@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from tests.unit.languages.workflows import own, without_origins, workflows
 
 from relance.errors import InputError
-from relance.languages import model, snakefile, yadage
+from relance.languages import model, snakefile
 from relance.languages.writing import text
 from relance.languages.writing import yadage as writing
+from relance.languages.yadage import workflows as yadage
 
 WORKFLOWS = Path(__file__).parents[2] / "analyses" / "yadage"
 

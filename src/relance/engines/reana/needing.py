@@ -12,9 +12,9 @@ from relance.checks import snakefile
 from relance.engines.reana import paths
 from relance.engines.reana.declared import Declared, Language, serial
 from relance.errors import RelanceError
-from relance.languages import yadage
 from relance.languages.model import Container
 from relance.languages.support import patterns
+from relance.languages.yadage import workflows as yadage
 
 Said = Iterator[tuple[str, Mapping[str, Any]]]
 """Who needs something, and the resources that it declares."""
