@@ -21,7 +21,7 @@ from tests.contract.conftest import ANALYSES, Relance, containers_of, say
 from relance.engines import isolated
 from relance.engines.base import Watch
 from relance.engines.isolated import IsolatedEngine
-from relance.engines.sandbox import BubblewrapSandbox
+from relance.engines.sandbox.kinds import BubblewrapSandbox
 from relance.errors import MissingPartError
 from relance.model import Digest, ImageRef, RunRequest, RunResult, RunStatus, RuntimeKind
 

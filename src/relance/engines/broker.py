@@ -23,9 +23,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
-from relance.engines import limits, sandbox
+from relance.engines import limits
 from relance.engines.jobs import Order, Rules, command, noting, plain
 from relance.engines.limits import Limits
+from relance.engines.sandbox import kinds
 from relance.engines.standin.program import RefusedCallError
 from relance.model import RuntimeKind
 
@@ -207,7 +208,7 @@ async def _end(job: asyncio.subprocess.Process, rules: Rules, name: str) -> None
     """End a job and all that belongs to it."""
     kind = rules.runtime.kind
     named = kind in {RuntimeKind.PODMAN, RuntimeKind.DOCKER}
-    removal = sandbox.removal(kind, Path(rules.program), name) if named else None
+    removal = kinds.removal(kind, Path(rules.program), name) if named else None
     latest = time.monotonic() + _PATIENCE
     while job.returncode is None and time.monotonic() < latest:
         await _quietly(removal)

@@ -19,10 +19,10 @@ from relance.engines import (
     gates,
     leavings,
     limits,
+    mounts,
     outcome,
     process,
     runtimes,
-    sandbox,
     snakemake,
     standin,
 )
@@ -31,10 +31,13 @@ from relance.engines.broker import Broker
 from relance.engines.gates import Gate
 from relance.engines.jobs import Rules
 from relance.engines.limits import USUAL, Guard, Limits
+from relance.engines.mounts import Mount
 from relance.engines.process import Child, Patience
 from relance.engines.progress import EventFile, Tracker
 from relance.engines.runtimes import Absence
-from relance.engines.sandbox import SEARCH_PATH, Enclosed, Mount, Sandbox, Unconfined
+from relance.engines.sandbox import client, finding, programs
+from relance.engines.sandbox.kinds import Unconfined
+from relance.engines.sandbox.model import Enclosed, Sandbox
 from relance.engines.snakemake import RunFolder
 from relance.errors import AnalysisError, MissingPartError, RelanceError
 from relance.model import ImageRef, RunRequest, RunResult, Runtime, RuntimeKind
@@ -164,7 +167,7 @@ class IsolatedEngine:
                 ending = process.run(
                     self._bounded(self.sandbox.command(call), guard),
                     folder=self._start(analysis),
-                    environment=sandbox.client_environment(self.outer),
+                    environment=client.environment(self.outer),
                     console=folder.console,
                     beat=lambda: None,
                     stop=lambda: Signals.SIGKILL if time.monotonic() > latest or guard.watch() else None,
@@ -192,7 +195,7 @@ class IsolatedEngine:
             process.started(
                 self._bounded(self.sandbox.command(call), guard),
                 folder=self._start(request.analysis),
-                environment=sandbox.client_environment(self.outer),
+                environment=client.environment(self.outer),
                 console=folder.console,
                 patience=_PATIENCE,
             ) as child,
@@ -267,15 +270,15 @@ class IsolatedEngine:
         for part in ("home", "tmp"):
             (folder.scratch / part).mkdir(parents=True)
         shown = (*self.outside, Mount(request.analysis, request.analysis))
-        sandbox.make_mount_points(folder.scratch, shown)
+        mounts.make_points(folder.scratch, shown)
         folder.made.mkdir()
         folder.events.touch()
         snakemake.write_settings(request, folder)
         standin.install_caller(folder.programs / _SOCKET, self._written, folder.programs)
-        mounts = [Mount(folder.events, folder.events, writable=True)]
-        mounts += [Mount(folder.made, folder.made, writable=True)]
-        mounts += [Mount(folder.settings, folder.settings)] if request.settings else []
-        call = self._call(line, request.analysis, folder, mounts)
+        own = [Mount(folder.events, folder.events, writable=True)]
+        own += [Mount(folder.made, folder.made, writable=True)]
+        own += [Mount(folder.settings, folder.settings)] if request.settings else []
+        call = self._call(line, request.analysis, folder, own)
         self.sandbox.prepare(call)
         return call
 
@@ -299,7 +302,7 @@ class IsolatedEngine:
         with broker.broking(
             rules,
             folder.programs / _SOCKET,
-            environment=sandbox.client_environment(self.outer),
+            environment=client.environment(self.outer),
             left=self.sandbox.removal(call.name),
             log=folder.path / "broker.log",
             bounds=None if self.trusted else guard.limits,
@@ -309,7 +312,7 @@ class IsolatedEngine:
     def _call(
         self, command: Sequence[str], analysis: Path, folder: RunFolder, mounts: Sequence[Mount]
     ) -> Enclosed:
-        path = f"{folder.programs}:{SEARCH_PATH}"
+        path = f"{folder.programs}:{programs.SEARCH_PATH}"
         own = [Mount(analysis, analysis, writable=True), Mount(folder.programs, folder.programs)]
         return Enclosed(
             command=tuple(command),
@@ -326,7 +329,7 @@ class IsolatedEngine:
         )
 
     def _programs(self) -> tuple[Mount, ...]:
-        return () if self.trusted else sandbox.own_programs(Path(self.outer.get("HOME", "/nonexistent")))
+        return () if self.trusted else programs.mounts(Path(self.outer.get("HOME", "/nonexistent")))
 
     @property
     def _written(self) -> list[str]:
@@ -356,7 +359,7 @@ class IsolatedEngine:
 
     def _check(self, analysis: Path, *others: Path) -> None:
         if not self.trusted or self.runtime.kind is not RuntimeKind.PLAIN:
-            sandbox.check_mountable([analysis, self.runs, *others])
+            mounts.check([analysis, self.runs, *others])
 
     def _start(self, analysis: Path) -> Path:
         """Return the folder that the sandbox's own program is started in."""
@@ -365,9 +368,7 @@ class IsolatedEngine:
     def _remove(self, call: Enclosed) -> None:
         removal = self.sandbox.removal(call.name)
         if removal is not None:
-            subprocess.run(
-                removal, env=sandbox.client_environment(self.outer), capture_output=True, check=False
-            )
+            subprocess.run(removal, env=client.environment(self.outer), capture_output=True, check=False)
 
 
 @dataclass(frozen=True)
@@ -442,14 +443,14 @@ def prepare(
     """
     with ThreadPoolExecutor(1) as pool:
         # Most often jobs run in what is tried first, so that Snakemake's sandbox can be tried beside it.
-        found = None if trusted else pool.submit(sandbox.find, wanted, answering, outer)
+        found = None if trusted else pool.submit(finding.find, wanted, answering, outer)
         runtime, chosen = choose(images, wanted, trusted=trusted, say=say)
     if runtime.kind is RuntimeKind.PLAIN:
         for environment in locked:
             environments.make(environment, say)
     box: Sandbox = found.result() if found else Unconfined()
     if not trusted and box.kind not in {runtime.kind, RuntimeKind.PLAIN}:
-        box = sandbox.find(runtime.kind, answering, outer)
+        box = finding.find(runtime.kind, answering, outer)
     return IsolatedEngine(runtime, box, chosen, runs, outer, outside, locked, bounds)
 
 

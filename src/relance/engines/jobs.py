@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from relance.engines import sandbox, snakemake, standin
+from relance.engines import snakemake, standin
+from relance.engines.sandbox import hardening
 from relance.engines.standin import measured, program
 from relance.engines.standin.program import RefusedCallError
 from relance.model import Runtime, RuntimeKind
@@ -110,7 +111,7 @@ def command(rules: Rules, order: Order, name: str) -> list[str]:
         options = shlex.split(
             snakemake.apptainer_arguments(Path(rules.folder), snakemake.RunFolder(Path(rules.run)))
         )
-        options += sandbox.hardening() if rules.hardened else []
+        options += hardening.of_apptainer() if rules.hardened else []
         for mount in mounts:
             options += ["--bind", mount]
         options += ["--pwd", order.folder]
@@ -146,7 +147,7 @@ def _call(order: Order) -> program.Call:
 
 
 def _settings(rules: Rules) -> program.Settings:
-    hardened = sandbox.hardened_options(rules.runtime.kind) if rules.hardened else []
+    hardened = hardening.of_engine(rules.runtime.kind) if rules.hardened else []
     stand_in = standin.StandIn(
         runtime=rules.runtime,
         program=Path(rules.program) if rules.program else None,

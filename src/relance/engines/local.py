@@ -15,10 +15,10 @@ from relance.engines import (
     folders,
     gates,
     images,
+    mounts,
     outcome,
     process,
     runtimes,
-    sandbox,
     slurm,
     snakemake,
     standin,
@@ -88,7 +88,7 @@ class LocalEngine:
         try:
             self._install_stand_in(request, folder)
             # Containers that begin at once would each make it, and fail where another was first.
-            sandbox.make_mount_points(folder.scratch, [sandbox.Mount(request.analysis, request.analysis)])
+            mounts.make_points(folder.scratch, [mounts.Mount(request.analysis, request.analysis)])
             with (
                 gates.made(folder.gate) as gate,
                 process.started(

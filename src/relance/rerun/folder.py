@@ -9,7 +9,7 @@ from pathlib import Path
 
 from relance.capsule.checkout import OUTSIDE, Fetch, checkout
 from relance.capsule.model import Capsule, CapsuleFile, Role
-from relance.engines.sandbox import Mount
+from relance.engines.mounts import Mount
 from relance.errors import InputError
 from relance.store.store import Store
 
