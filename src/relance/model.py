@@ -339,6 +339,8 @@ class RunFacts:
     """Places of this record where a value that looks like a secret was left out."""
     remote: RemoteRun | None = None
     """Where it ran, if not on this machine."""
+    stand_ins: tuple[str, ...] = ()
+    """What rules write for images in whose place a mapping file put others."""
 
 
 @dataclass(frozen=True)

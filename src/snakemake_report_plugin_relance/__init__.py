@@ -88,6 +88,7 @@ def write_graph(workflow: Any, outfile: str | Path, observed: Mapping[str, Any])
         "configuration": _exact(dict(workflow.config))[0],
         "configfiles": [str(path) for path in workflow.configfiles],
         "jobs": jobs,
+        "images": _images(workflow),
         "envvars": sorted(workflow.envvars),
         "around": _around(),
         "observed": dict(observed),
@@ -95,6 +96,12 @@ def write_graph(workflow: Any, outfile: str | Path, observed: Mapping[str, Any])
     partial = Path(f"{outfile}.partial")
     partial.write_text(json.dumps(graph, sort_keys=True, indent=1) + "\n", encoding="utf-8")
     partial.replace(outfile)
+
+
+def _images(workflow: Any) -> list[str]:
+    """Return the images that rules name as text, also of rules that have no job yet."""
+    named = {rule.container_img for rule in workflow.rules if isinstance(rule.container_img, str)}
+    return sorted(name for name in named if "{" not in name)
 
 
 _SPECIAL = ("before_update", "from_queue", "pipe", "service", "update")

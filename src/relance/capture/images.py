@@ -10,8 +10,9 @@ from relance.capsule.model import CapsuleImage
 from relance.errors import InputError, RelanceError
 from relance.model import UNKNOWN, Digest, ImageRecord, RunRecord
 from relance.store import images as known_images
+from relance.store.descriptors import MANIFEST_TYPE, Descriptor
 from relance.store.images import LocalImage
-from relance.store.layout import MANIFEST_TYPE, Descriptor, Layout
+from relance.store.layout import Layout
 from relance.store.normalise import Image
 
 
@@ -56,7 +57,11 @@ def collect(layout: Layout, analysis: Path, record: RunRecord, bring: Import) ->
     unknown, not_closed = [], []
     for written, used in sorted(named.items()):
         try:
-            image = _built(layout, written, used, local) or _brought(written, used, bring)
+            image = (
+                (_stood_in(layout, written, used) if written in record.run.stand_ins else None)
+                or _built(layout, written, used, local)
+                or _brought(written, used, bring)
+            )
         except InputError:
             raise
         except RelanceError as error:
@@ -70,6 +75,20 @@ def collect(layout: Layout, analysis: Path, record: RunRecord, bring: Import) ->
         rules = ", ".join(sorted(bare))
         not_closed.append(f"rules without container ran with programs of the machine: {rules}")
     return Found(tuple(found[config] for config in sorted(found)), tuple(unknown), tuple(not_closed))
+
+
+def _stood_in(layout: Layout, written: str, used: ImageRecord) -> CapsuleImage | None:
+    """Return what the run had in the place of an image, if the store has it still."""
+    if used.config == UNKNOWN or used.manifest == UNKNOWN or not layout.has(used.manifest):  # noqa: PLR1714
+        return None
+    return CapsuleImage(
+        (written,),
+        used.config,
+        used.manifest,
+        layout.path(used.manifest).stat().st_size,
+        runtime=used.runtime if used.runtime != UNKNOWN else None,
+        stands_for=written,
+    )
 
 
 def _built(

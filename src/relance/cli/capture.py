@@ -49,9 +49,7 @@ class _Size(click.ParamType[int]):
 @click.option("--run", "run_id", metavar="ID", help="A run as 'relance runs' names it; the last if left out.")
 @click.option("--inside-up-to", type=_Size(), default=capturing.INSIDE_UP_TO, show_default="1 GiB",
               help="Largest input that is kept inside and not by reference.")  # fmt: skip
-@click.option("--mapping", "mapping_file", metavar="FILE",
-              type=click.Path(dir_okay=False, exists=True, path_type=Path),
-              help="Images that stand in for names that can't be pulled any more.")  # fmt: skip
+@places.MAPPING
 @places.STORE
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be captured; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")

@@ -10,7 +10,7 @@ import click
 from relance.capsule import fetching
 from relance.capsule.checkout import checkout as check_out
 from relance.capsule.model import Role
-from relance.cli import capsules, places, signals
+from relance.cli import capsules, mapped, places, signals
 from relance.cli.inspect import size
 from relance.cli.progress import counting
 from relance.errors import ExitCode
@@ -28,6 +28,7 @@ from relance.errors import ExitCode
 )
 @click.option("--images", is_flag=True, help="Bring the images too, so that replay.sh can run.")
 @click.option("--fetch", is_flag=True, help="Fetch the files that the capsule knows only by reference.")
+@places.MAPPING
 @places.STORE
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def checkout(  # noqa: PLR0917 - click passes each by name
@@ -36,6 +37,7 @@ def checkout(  # noqa: PLR0917 - click passes each by name
     roles: tuple[str, ...],
     images: bool,
     fetch: bool,
+    mapping_file: Path | None,
     chosen_store: Path | None,
     quiet: bool,
 ) -> ExitCode:
@@ -50,6 +52,9 @@ def checkout(  # noqa: PLR0917 - click passes each by name
             click.echo(f"relance: {text}", err=True)
 
     store, described, found = capsules.opened(capsule, os.environ, chosen_store)
+    if mapping_file is not None:
+        with signals.raising():
+            found = mapped.added(store, found, mapping_file, say)
     wanted = tuple(map(Role, roles)) or tuple(Role)
     files = [file for file in found.files if file.role in wanted]
     coming = [file for file in files if file.stored is None and file.locations] if fetch else []

@@ -31,11 +31,16 @@ def bring(store: Store, written: str, analysis: Path, runtime: str, mapping_file
         return Imported(made_here, runtime_images.made_of(store, made_here.config.digest), None)
     rules = ImageMapping() if mapping_file is None else mapping.read(mapping_file)
     place = entry.find(written, rules, analysis)
+    return bringing.bring(store.layout, place, analysis, runtime, lambda chosen: enter(store, chosen))
+
+
+def enter(store: Store, place: Mapped) -> Entered:
+    """Take an image into the store; see `importing.entry.enter`.
+
+    Raises:
+        RelanceError: it can't be had.
+    """
     host = Reference.parse(place.source.name).host if place.source.kind is Kind.REGISTRY else ""
     engines: dict[Kind, entry.Engine] = {Kind.DOCKER: Docker(), Kind.PODMAN: Podman()}
     access = registries.access(os.environ, host, None)
-
-    def enter(chosen: Mapped) -> Entered:
-        return entry.enter(store.layout, chosen, bases.architecture(), access, engines)
-
-    return bringing.bring(store.layout, place, analysis, runtime, enter)
+    return entry.enter(store.layout, place, bases.architecture(), access, engines)

@@ -8,7 +8,7 @@ import click
 
 from relance.store.place import cache, store
 
-__all__ = ["STORE", "cache", "store"]
+__all__ = ["MAPPING", "STORE", "cache", "store"]
 
 STORE = click.option(
     "--store",
@@ -19,3 +19,12 @@ STORE = click.option(
     "~/.local/share/relance).",
 )
 """The option of every command that uses the store; it goes to `store` as `chosen`."""
+
+MAPPING = click.option(
+    "--mapping",
+    "mapping_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Images that stand in for names that can't be pulled any more.",
+)
+"""The option of every command that runs or captures jobs in images."""

@@ -44,6 +44,7 @@ _LAST_LINES = 20
 @limiting.LIMIT
 @click.option("--cores", type=click.IntRange(min=1), show_default="all",
               help="Most processor cores to use at once.")  # fmt: skip
+@places.MAPPING
 @places.STORE
 @click.option("--json", "as_json", is_flag=True, help="Print the content of recast.json on standard output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
@@ -62,6 +63,7 @@ def recast(  # noqa: PLR0917 - click passes each by name
     trust: bool,
     limits: tuple[str, ...],
     cores: int | None,
+    mapping_file: Path | None,
     chosen_store: Path | None,
     as_json: bool,
     quiet: bool,
@@ -90,6 +92,10 @@ def recast(  # noqa: PLR0917 - click passes each by name
     changes = _changes(assignments, inputs, case, file)
     with signals.raising():
         store, descriptor, content = capsules.opened(capsule, environment, chosen_store)
+        if mapping_file is not None:
+            from relance.cli import mapped
+
+            content = mapped.added(store, content, mapping_file, say)
         request = recasting.Request(
             store=store,
             parent=descriptor.digest,

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from relance.cli.progress import counting
-from relance.engines import snakemake
 from relance.engines.local import Start
 from relance.model import RunRecord, RunRequest, StepPlan, StepProgress, StepState
 from relance.recording import sources
@@ -107,7 +106,7 @@ class Reuse:
 
     def _graph(self) -> Graph | None:
         engine, folder = self.start.engine, self.start.folder
-        arguments = snakemake.arguments(self.request, engine.runtime.kind, folder)
+        arguments = engine.reading(self.request, folder)
         return sources.graph(arguments, self.request.analysis, {}, _Call(self.start))[0]
 
     @property
@@ -115,7 +114,10 @@ class Reuse:
         engine = self.start.engine
         runtime = engine.runtime
         declared = outside(self.request.analysis)
-        return Runner(runtime.kind, runtime.version, engine.images, engine.environments, declared)
+        surely = frozenset(one.written for one in engine.substitutes)
+        return Runner(
+            runtime.kind, runtime.version, engine.images, engine.environments, declared, surely=surely
+        )
 
 
 @dataclass(frozen=True)

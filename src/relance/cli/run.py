@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from relance.engines.base import Watch
 from relance.engines.local import LocalEngine, Start
 from relance.engines.slurm import RUNTIMES
 from relance.engines.snakemake import RunFolder
+from relance.engines.substitutes import Substitute
 from relance.errors import ExitCode, RelanceError
 from relance.model import RunRecord, RunRequest, RunResult, RunStatus, Runtime, RuntimeKind, Slurm
 from relance.recording import build, files, sources
@@ -99,6 +101,7 @@ def _for_yadage(arguments: list[str]) -> list[str] | None:
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would run and why; run nothing.")
 @click.option("-k", "--keep-going", is_flag=True, help="Go on with steps that don't need a failed one.")
+@places.MAPPING
 @places.STORE
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
@@ -115,6 +118,7 @@ def run(  # noqa: PLR0917 - click passes each by name
     keep: int,
     dry_run: bool,
     keep_going: bool,
+    mapping_file: Path | None,
     chosen_store: Path | None,
     as_json: bool,
     quiet: bool,
@@ -153,10 +157,11 @@ def run(  # noqa: PLR0917 - click passes each by name
         slurm=slurm,
     )
     shown = None if dry_run else outside.shown(reuse.outside(analysis), os.environ)
+    kind = RuntimeKind(runtime) if runtime else None
     with signals.raising():
         engine = local.prepare(
             analysis,
-            RuntimeKind(runtime) if runtime else None,
+            kind,
             outer=os.environ,
             cache=places.cache(os.environ),
             load=partial(loading.load, store),
@@ -164,6 +169,7 @@ def run(  # noqa: PLR0917 - click passes each by name
             make=not dry_run,
             shown=shown,
             among=RUNTIMES if slurm else tuple(RuntimeKind),
+            instead=_mapped(store, request, mapping_file, kind, say),
         )
     if shown is not None and shown.told:
         say(f"steps see, as the specification says that they need it: {shown.told}")
@@ -196,6 +202,20 @@ def run(  # noqa: PLR0917 - click passes each by name
     elif not quiet:
         ended.tell(result, dry_run=dry_run)
     return ended.conclude(result, noted)
+
+
+def _mapped(
+    store: Path,
+    request: RunRequest,
+    mapping_file: Path | None,
+    kind: RuntimeKind | None,
+    say: Callable[[str], None],
+) -> tuple[Substitute, ...]:
+    if mapping_file is None:
+        return ()
+    from relance.cli import mapped
+
+    return mapped.for_run(Store(store), request, mapping_file, kind, say)
 
 
 def _runner(runtime: Runtime) -> str:
@@ -258,6 +278,7 @@ def _recorded(
         sources.written_graph(folder.graph) or (settled.graph if settled else None),
         before=not ran,
         earlier=settled.readings if settled else (),
+        stand_ins={one.written: one.record(result.runtime) for one in engine.substitutes},
     )
 
     def say(text: str) -> None:

@@ -22,6 +22,7 @@ from relance.engines import (
     slurm,
     snakemake,
     standin,
+    substitutes,
 )
 from relance.engines.base import Capabilities, Watch
 from relance.engines.gates import Answer, Gate
@@ -29,6 +30,7 @@ from relance.engines.process import Child
 from relance.engines.progress import EventFile, Progress, Tracker
 from relance.engines.shown import Shown
 from relance.engines.snakemake import RunFolder
+from relance.engines.substitutes import Substitute
 from relance.errors import InputError
 from relance.model import ImageRef, RunRequest, RunResult, Runtime, RuntimeKind
 from relance.store import images as store_images
@@ -47,6 +49,8 @@ class LocalEngine:
     """The environment variables of the caller, of which jobs see none."""
     shown: Shown = field(default_factory=Shown)
     """What jobs are shown of what nobody can keep."""
+    substitutes: tuple[Substitute, ...] = ()
+    """Images in the place of others; they are among `images`, too."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -61,6 +65,13 @@ class LocalEngine:
         """
         with self.opened(request) as folder, self.starting(request, folder) as start:
             return start.run(watch)
+
+    def reading(self, request: RunRequest, folder: RunFolder) -> list[str]:
+        """Return the arguments with which Snakemake reads the graph of a request."""
+        return snakemake.arguments(request, self.runtime.kind, folder, pulled=self._pulled(request))
+
+    def _pulled(self, request: RunRequest) -> Path | None:
+        return substitutes.folder(request.analysis) if self.substitutes else None
 
     @contextmanager
     def opened(self, request: RunRequest) -> Iterator[RunFolder]:
@@ -87,12 +98,16 @@ class LocalEngine:
         kind = self.runtime.kind
         try:
             self._install_stand_in(request, folder)
+            if self.substitutes and kind is RuntimeKind.APPTAINER:
+                substitutes.lay(request.analysis, self.substitutes)
             # Containers that begin at once would each make it, and fail where another was first.
             mounts.make_points(folder.scratch, [mounts.Mount(request.analysis, request.analysis)])
             with (
                 gates.made(folder.gate) as gate,
                 process.started(
-                    snakemake.command(request, kind, folder, gated=True, shown=self.shown),
+                    snakemake.command(
+                        request, kind, folder, gated=True, shown=self.shown, pulled=self._pulled(request)
+                    ),
                     folder=request.analysis,
                     environment=snakemake.environment(self.outer, kind, folder),
                     console=folder.console,
@@ -214,6 +229,7 @@ def prepare(
     make: bool = True,
     shown: Shown | None = None,
     among: Sequence[RuntimeKind] = tuple(RuntimeKind),
+    instead: Sequence[Substitute] = (),
 ) -> LocalEngine:
     """Choose a runtime for an analysis and make ready what it needs.
 
@@ -227,6 +243,7 @@ def prepare(
         make: whether images are really loaded and environments made (a dry run needs none).
         shown: what jobs are shown of what nobody can keep; None: nothing.
         among: the runtimes to choose from, best first; the last is plain.
+        instead: images in the place of those that rules name.
 
     Raises:
         InputError: there is no Snakefile, or the wanted runtime isn't one of `among`.
@@ -240,8 +257,8 @@ def prepare(
             found=wanted,
             next_step="its images are those of one machine: take another, or leave '--on' out",
         )
-    known = images.of_analysis(analysis)
-    supply = _supplier(analysis, load, say) if make else _nothing
+    known = (*images.of_analysis(analysis), *(one.reference for one in instead))
+    supply = _supplier(analysis, instead, load, say) if make else _nothing
     runtime, absences = runtimes.choose(wanted, lambda kind: runtimes.find(kind, known, supply), among)
     for absence in absences:
         say(f"{absence.kind} can't be used: {absence.reason}; {absence.remedy}")
@@ -251,13 +268,17 @@ def prepare(
     if runtime.kind is RuntimeKind.PLAIN:
         for environment in locked if make else ():
             environments.make(environment, say)
-    return LocalEngine(runtime, known, locked, outer, shown or Shown())
+    used = substitutes.for_runtime(runtime.kind, instead)
+    return LocalEngine(runtime, known, locked, outer, shown or Shown(), used)
 
 
 def _supplier(
-    analysis: Path, load: Callable[[RuntimeKind, LocalImage], object], say: Callable[[str], None]
+    analysis: Path,
+    instead: Sequence[Substitute],
+    load: Callable[[RuntimeKind, LocalImage], object],
+    say: Callable[[str], None],
 ) -> runtimes.Supply:
-    built = store_images.known(analysis).local
+    built = {**store_images.known(analysis).local, **{one.written: one.local for one in instead}}
 
     def supply(kind: RuntimeKind, image: ImageRef) -> None:
         say(f"loading the image '{image.name}' into {kind.capitalize()} (once)")

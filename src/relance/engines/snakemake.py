@@ -142,11 +142,12 @@ def command(
     enclosed: bool = False,
     gated: bool = False,
     shown: Shown | None = None,
+    pulled: Path | None = None,
 ) -> list[str]:
     """Return Snakemake's command line for a request; see `arguments`. `gated`: it waits at the run's gate."""
     graph = folder.made / folder.graph.name if enclosed else folder.graph
     gate = folder.gate if gated else None
-    given = arguments(request, runtime, folder, enclosed=enclosed, shown=shown)
+    given = arguments(request, runtime, folder, enclosed=enclosed, shown=shown, pulled=pulled)
     return observed("run", graph, given, gate)
 
 
@@ -157,11 +158,13 @@ def arguments(
     *,
     enclosed: bool = False,
     shown: Shown | None = None,
+    pulled: Path | None = None,
 ) -> list[str]:
     """Return Snakemake's arguments for a request.
 
     `enclosed`: whether it runs in a sandbox, where a stand-in and a broker run the jobs in every runtime.
     `shown`: what jobs are shown of what nobody can keep; a stand-in shows it by itself.
+    `pulled`: where Apptainer's images lie, if not where Snakemake pulls them to.
     """
     main = request.analysis / request.snakefile if request.snakefile else snakefile(request.analysis)
     given = ["--snakefile", str(main)]
@@ -174,6 +177,7 @@ def arguments(
     given += ["--software-deployment-method", "apptainer"]
     if runtime is RuntimeKind.APPTAINER and not enclosed:
         given += [f"--apptainer-args={apptainer_arguments(request.analysis, folder, shown)}"]
+        given += ["--apptainer-prefix", str(pulled)] if pulled else []
     else:
         # A stand-in's pulled image is a text file, which must never be taken for an image by Apptainer.
         images = request.analysis / ".snakemake" / "relance" / f"{runtime}-images"

@@ -126,6 +126,7 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
         MissingPartError: this machine lacks a sandbox or a runtime.
     """
     began = time.time()
+    folder = folder.resolve()
     specification = request.capsule.specification
     identity = specification.identity
     beginning = record.beginning(

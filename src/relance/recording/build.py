@@ -6,7 +6,7 @@ import platform
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -49,6 +49,8 @@ class Request:
     not see it; None if every path is where it says."""
     images: Mapping[str, ImageRecord] | None = None
     """What rules write for an image → what it was, where the run could have no other."""
+    stand_ins: Mapping[str, ImageRecord] = field(default_factory=dict)
+    """What rules write for an image in whose place a mapping put another → that one."""
     earlier: Sequence[Graph] = ()
     """The graph as it was read before the run, when checkpoints that the run found done were not restored."""
 
@@ -98,7 +100,8 @@ def record(request: Request, effects: Effects) -> RunRecord:
     runtime = request.runtime if request.runtime != UNKNOWN else _runtime(events)
     known = KnownImages() if request.images is not None else images.known(analysis)
     ended = _ended(request, events)
-    resolver = Resolver(analysis, known, runtime, ended, digests.one, digests.sees, request.images or {})
+    given = {**(request.images or {}), **request.stand_ins}
+    resolver = Resolver(analysis, known, runtime, ended, digests.one, digests.sees, given)
     run_folder = str(request.events.parent) if request.events else _RUN
 
     def told(path: str) -> FileDigest:
@@ -145,6 +148,7 @@ def record(request: Request, effects: Effects) -> RunRecord:
             variables=graph.variables if graph else UNKNOWN,
             beyond=graph.beyond if graph else UNKNOWN,
             environments=_environments(analysis) if _is_locked(request, arguments) else {},
+            stand_ins=tuple(sorted(request.stand_ins.keys() & {job.image for job in found})),
         ),
         jobs=finished,
         files=files,

@@ -43,6 +43,8 @@ def to_json(record: RunRecord) -> dict[str, Any]:
     run = dataclasses.asdict(record.run)
     if record.run.remote is None:
         del run["remote"]
+    if not record.run.stand_ins:
+        del run["stand_ins"]
     return {
         "version": _VERSION,
         "run": run,

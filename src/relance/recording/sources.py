@@ -81,6 +81,8 @@ class Graph:
     """Programs that it started and hosts that it asked for: what came of them nobody saw."""
     around: str = ""
     """What `shell.prefix` and `shell.suffix` put around every command."""
+    images: tuple[str, ...] = ()
+    """What rules write for images, also those behind a checkpoint that have no job yet."""
 
 
 @dataclass(frozen=True)
@@ -286,9 +288,14 @@ def written_graph(path: Path) -> Graph | None:
             variables=tuple(sorted({*observed["variables"], *found["envvars"]})),
             beyond=tuple(observed["beyond"]),
             around=str(found["around"]),
+            images=tuple(sorted({*found.get("images", ()), *_images_of(found["jobs"])})),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _images_of(jobs: Sequence[GraphJob]) -> Iterator[str]:
+    return (str(job["image"]) for job in jobs if job["image"])
 
 
 _DROPPED = {"--logger": True, "--logger-relance-outfile": True, "--report": True, "--reporter": True}

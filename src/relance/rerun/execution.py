@@ -171,6 +171,7 @@ def run(  # noqa: PLR0917 - the last two are what was known before it
         return Rerun(result, None, None)
     folder = RunFolder(result.record)
     kind = runner.runtime.kind
+    ran = images.records(runner.images, kind)
     request = build.Request(
         work.analysis,
         folder.events,
@@ -180,7 +181,8 @@ def run(  # noqa: PLR0917 - the last two are what was known before it
         folder.graph,
         _Call(runner, work.analysis, (folder.settings,) if folder.settings.exists() else ()),
         lies=work.lies,
-        images=images.records(runner.images, kind),
+        images=ran,
+        stand_ins=images.stand_ins(work.capsule, ran),
         earlier=earlier,
     )
     effects = build.Effects(work.digests, settings.say, settings.progress)

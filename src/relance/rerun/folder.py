@@ -96,7 +96,7 @@ def prepare(
     Raises:
         InputError: the folder isn't empty, or something of the capsule is missing, damaged or hostile.
     """
-    folder = folder.absolute()
+    folder = folder.resolve()  # what runs there is told where it is, without ..
     _require_place(folder)
     absolute = [file.path for file in capsule.files if file.path.startswith("/")]
     for path in absolute:

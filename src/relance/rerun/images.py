@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from relance import digest
@@ -13,9 +13,9 @@ from relance.capsule.model import Capsule, CapsuleImage
 from relance.errors import RelanceError
 from relance.model import UNKNOWN, Digest, ImageRecord, ImageRef, RuntimeKind
 from relance.store import images, runtime_images
+from relance.store.descriptors import MANIFEST_TYPE, Descriptor
 from relance.store.hashing import Hasher
 from relance.store.images import LocalImage
-from relance.store.layout import MANIFEST_TYPE, Descriptor
 from relance.store.normalise import Image
 from relance.store.squashfs import RuntimeImage
 from relance.store.store import Store
@@ -109,6 +109,16 @@ class Images:
         found.update({str(built.runtime.path): name for name, built in known.local.items()})
         found.update({f"docker://{one.reference}": name for name, one in known.published.items()})
         return found
+
+
+def stand_ins(capsule: Capsule, ran: Mapping[str, ImageRecord]) -> dict[str, ImageRecord]:
+    """Return what the record says of images in whose place a mapping put others, then or now."""
+    return {
+        written: replace(ran[written], manifest=image.manifest)
+        for image in capsule.images
+        for written in image.written
+        if image.stands_for is not None and written in ran and ran[written].config == image.config
+    }
 
 
 def records(ready: tuple[ImageRef, ...], kind: RuntimeKind) -> dict[str, ImageRecord]:

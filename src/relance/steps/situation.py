@@ -55,6 +55,8 @@ class Runner:
     """What the analysis's specification says it needs and nobody can hold."""
     folder: Path | None = None
     """The analysis as commands write it, if that is not where it is."""
+    surely: frozenset[str] = frozenset()
+    """What rules write for images that a mapping put in the place of others, whatever a registry has."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def images(runner: Runner) -> Mapping[str, str]:
         # Apptainer pulls what rules name by a reference; only a file is surely the one that was built.
         by_file = runner.runtime is RuntimeKind.APPTAINER
         for written in image.written:
-            if not by_file or written == str(image.runtime_path):
+            if not by_file or written == str(image.runtime_path) or written in runner.surely:
                 found[written] = key.contained_image(image.config)
     return found
 
