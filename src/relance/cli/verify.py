@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from relance.engines.limits import Limits
     from relance.rerun.execution import Settings
     from relance.rerun.folder import Work
-    from relance.store.layout import Descriptor
+    from relance.store.descriptors import Descriptor
     from relance.store.store import Store
     from relance.verify.model import Machine, Report, ReportedResult
     from relance.verify.reproduction import Ran
@@ -274,6 +274,8 @@ def _watching(
             display.showing(sys.stderr, cores, quiet=quiet) as show,
         ):
             yield Watch(show, lambda: noted.first)
+        if noted.exit_code is ExitCode.TERMINATED:
+            raise signals.Terminated
 
     return watching
 

@@ -46,9 +46,13 @@ def run(
         errors="replace",
         env=environment,
     ) as process:
-        for line in process.stdout or ():
-            last = [*last[-4:], line.rstrip()]
-            say(last[-1])
+        try:
+            for line in process.stdout or ():
+                last = [*last[-4:], line.rstrip()]
+                say(last[-1])
+        except BaseException:
+            process.terminate()  # nobody waits for what it would make
+            raise
     if process.returncode != 0:
         raise failure(what, process.returncode, last)
 

@@ -84,6 +84,9 @@ def _run(program: str, output: Path, tree: Tree, layers: list[BinaryIO]) -> None
             cast(BinaryIO, process.stdin).close()
         except BrokenPipeError:
             pass  # its exit status and its words say why
+        except BaseException:
+            process.kill()  # it would wait for the rest
+            raise
         finally:
             status = process.wait()
         errors.seek(0)

@@ -145,8 +145,9 @@ def _where(file: CapsuleFile) -> str:
 
 
 def _here(work: Work, settings: Settings, effects: Effects) -> Ran:
-    with effects.watching() as watch:
-        rerun = execution.run(work, settings, watch)
+    engine = execution.engine(work, settings)
+    with effects.watching() as watch:  # only what looks at it: all before is ended by a signal at once
+        rerun = execution.run(work, settings, watch, engine)
     result = rerun.result
     steps = ", ".join(step.name for step in result.failed)
     return Ran(result.status, rerun.record, f"{result.message} ({steps})" if steps else result.message)
