@@ -31,7 +31,8 @@ from relance.errors import InputError
 from relance.model import UNKNOWN, CodeRecord, ImageRecord, JobRecord, JobTimes, RunFacts
 from relance.specification import reading
 from relance.store import content, squashfs
-from relance.store.layout import INDEX_TYPE, MANIFEST_TYPE, Descriptor, Layout
+from relance.store.descriptors import INDEX_TYPE, MANIFEST_TYPE, Descriptor
+from relance.store.layout import Layout
 from relance.store.normalise import Image, Settings, assemble
 from relance.store.squashfs import RuntimeImage
 

@@ -36,7 +36,7 @@ from relance.results import Results, html
 from relance.results.figures import quantity
 from relance.specification.model import Interface, Parameter, Value
 from relance.store import place
-from relance.store.layout import Descriptor
+from relance.store.descriptors import Descriptor
 from relance.store.store import Store
 from relance.verify import integrity, reproduction, verifying
 from relance.verify.model import Report

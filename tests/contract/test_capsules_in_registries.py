@@ -14,7 +14,7 @@ from tests import capsules
 from relance.capsule import oci, reading, writing
 from relance.capsule.model import Capsule
 from relance.specification.model import Visibility
-from relance.store.layout import INDEX_TYPE, Descriptor
+from relance.store.descriptors import INDEX_TYPE, Descriptor
 from relance.store.registry import pulling, pushing
 from relance.store.registry.reference import Reference
 from relance.store.registry.session import Access, NotFoundError, Session

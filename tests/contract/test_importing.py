@@ -17,12 +17,13 @@ import pytest
 from relance import digest
 from relance.errors import InputError
 from relance.store import squashfs
+from relance.store.descriptors import CONFIG_TYPE, LAYER_TYPE, MANIFEST_TYPE
 from relance.store.docker import Docker
 from relance.store.importing import entry, sif
 from relance.store.importing.entry import Entered
 from relance.store.importing.mapping import ImageMapping
 from relance.store.importing.source import Kind
-from relance.store.layout import CONFIG_TYPE, LAYER_TYPE, MANIFEST_TYPE, Layout
+from relance.store.layout import Layout
 from relance.store.podman import Podman
 from relance.store.registry import pushing
 from relance.store.registry.reference import Reference

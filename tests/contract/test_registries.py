@@ -17,7 +17,8 @@ from tests.unit.store.tarballs import file, layer
 
 from relance.errors import MissingPartError
 from relance.store import fsck
-from relance.store.layout import INDEX_TYPE, MANIFEST_TYPE, Descriptor, Layout
+from relance.store.descriptors import INDEX_TYPE, MANIFEST_TYPE, Descriptor
+from relance.store.layout import Layout
 from relance.store.registry import pulling, pushing, referrers, upload
 from relance.store.registry.reference import Reference
 from relance.store.registry.session import Access

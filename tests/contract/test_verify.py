@@ -22,7 +22,7 @@ import relance
 from relance.capsule import writing
 from relance.capsule.model import Capsule, CapsuleFile, CapsuleImage, Role
 from relance.specification import reading as specifications
-from relance.store.layout import Descriptor
+from relance.store.descriptors import Descriptor
 from relance.store.store import Store
 
 SNAKEFILE = rb"""

@@ -20,7 +20,8 @@ from relance.capsule.sources import Source
 from relance.capsule.writing import NAMES, full_name
 from relance.errors import InputError
 from relance.model import Digest
-from relance.store.layout import INDEX_TYPE, Descriptor, Layout
+from relance.store.descriptors import INDEX_TYPE, Descriptor
+from relance.store.layout import Layout
 
 _REF = "org.opencontainers.image.ref.name"
 

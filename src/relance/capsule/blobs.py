@@ -6,7 +6,7 @@ from typing import Protocol
 
 from relance.errors import InputError
 from relance.model import Digest
-from relance.store.layout import Descriptor
+from relance.store.descriptors import Descriptor
 
 
 class Blobs(Protocol):

@@ -13,7 +13,7 @@ from relance.capsule.model import Capsule, CapsuleImage
 from relance.errors import InputError
 from relance.model import Digest
 from relance.store import manifests
-from relance.store.layout import LARGEST_MANIFEST, MANIFEST_TYPE, Descriptor
+from relance.store.descriptors import LARGEST_MANIFEST, MANIFEST_TYPE, Descriptor
 
 
 @dataclass(frozen=True)

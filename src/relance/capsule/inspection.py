@@ -12,7 +12,7 @@ from relance.capsule.replay import job_name, verdicts
 from relance.capsule.results import configuration
 from relance.model import UNKNOWN, Digest, RunFacts
 from relance.specification.model import Parameter, Visibility
-from relance.store.layout import Descriptor
+from relance.store.descriptors import Descriptor
 
 
 @dataclass(frozen=True)

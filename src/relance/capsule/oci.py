@@ -15,7 +15,7 @@ from relance import digest
 from relance.capsule import documents
 from relance.capsule.documents import Analysis
 from relance.model import Digest
-from relance.store.layout import INDEX_TYPE, MANIFEST_TYPE, Descriptor
+from relance.store.descriptors import INDEX_TYPE, MANIFEST_TYPE, Descriptor
 
 CAPSULE_TYPE = "application/vnd.relance.capsule.v1"
 DESCRIPTION_TYPE = "application/vnd.relance.capsule.description.v1"

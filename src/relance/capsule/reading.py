@@ -19,7 +19,8 @@ from relance.errors import InputError
 from relance.model import Digest
 from relance.specification import reading as specifications
 from relance.store import manifests
-from relance.store.layout import INDEX_TYPE, LARGEST_MANIFEST, MANIFEST_TYPE, Descriptor, Layout
+from relance.store.descriptors import INDEX_TYPE, LARGEST_MANIFEST, MANIFEST_TYPE, Descriptor
+from relance.store.layout import Layout
 
 _PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})")
 

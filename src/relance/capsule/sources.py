@@ -15,7 +15,8 @@ from relance.capsule import documents, tarball
 from relance.capsule.blobs import Blobs
 from relance.errors import InputError
 from relance.model import Digest
-from relance.store.layout import LARGEST_MANIFEST, Descriptor, Layout
+from relance.store.descriptors import LARGEST_MANIFEST, Descriptor
+from relance.store.layout import Layout
 
 _CHUNK = 1 << 20
 _INDEX = "index.json"

@@ -14,7 +14,8 @@ from relance.capsule.replay import replay_script
 from relance.errors import InputError
 from relance.model import Digest
 from relance.specification import reading as specifications
-from relance.store.layout import INDEX_TYPE, LARGEST_MANIFEST, MANIFEST_TYPE, Descriptor, Layout
+from relance.store.descriptors import INDEX_TYPE, LARGEST_MANIFEST, MANIFEST_TYPE, Descriptor
+from relance.store.layout import Layout
 
 NAMES = "capsule/"
 """What names of capsules begin with in the index of a layout."""

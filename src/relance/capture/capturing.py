@@ -19,8 +19,8 @@ from relance.specification import reading as specifications
 from relance.specification.model import Specification
 from relance.steps import ledger
 from relance.store import content
+from relance.store.descriptors import Descriptor
 from relance.store.hashing import Hasher, Memory
-from relance.store.layout import Descriptor
 from relance.store.store import Store
 
 INSIDE_UP_TO = 1 << 30

@@ -13,8 +13,9 @@ from relance.errors import InputError, RelanceError
 from relance.model import Stored
 from relance.specification.model import AllowedSecret
 from relance.store.atomic import write_text
+from relance.store.descriptors import MANIFEST_TYPE, Descriptor
 from relance.store.hashing import Memory
-from relance.store.layout import MANIFEST_TYPE, Descriptor, Layout
+from relance.store.layout import Layout
 
 _VERSION = 1
 """Changes when the search finds more than before."""

@@ -18,8 +18,9 @@ from relance.checks import secret_files, secret_search, secret_values
 from relance.checks.secret_search import Spot
 from relance.errors import InputError
 from relance.model import Digest
+from relance.store.descriptors import Descriptor
 from relance.store.importing import unpacking
-from relance.store.layout import Descriptor, Layout
+from relance.store.layout import Layout
 
 _START = 512
 _DATA_PART = 1 << 16

@@ -12,7 +12,8 @@ from relance.capsule.blobs import Blobs
 from relance.capsule.model import Capsule
 from relance.cli import places
 from relance.errors import InputError
-from relance.store.layout import Descriptor, Layout
+from relance.store.descriptors import Descriptor
+from relance.store.layout import Layout
 from relance.store.registry.reference import Reference
 from relance.store.store import Store
 

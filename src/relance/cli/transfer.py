@@ -15,7 +15,8 @@ from relance.cli.inspect import size
 from relance.cli.progress import counting
 from relance.model import Digest
 from relance.store import manifests
-from relance.store.layout import LARGEST_MANIFEST, Descriptor, Layout
+from relance.store.descriptors import LARGEST_MANIFEST, Descriptor
+from relance.store.layout import Layout
 from relance.store.registry import pulling, pushing, referrers
 from relance.store.registry.blobs import RemoteBlobs
 from relance.store.registry.reference import Reference

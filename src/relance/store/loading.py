@@ -7,8 +7,9 @@ from pathlib import Path
 
 from relance.errors import MissingPartError
 from relance.store.builder import Builder
+from relance.store.descriptors import MANIFEST_TYPE, Descriptor
 from relance.store.images import LocalImage
-from relance.store.layout import MANIFEST_TYPE, Descriptor, Layout
+from relance.store.layout import Layout
 from relance.store.normalise import Image
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from relance.errors import InputError
 from relance.model import Digest
-from relance.store.layout import INDEX_TYPE, LARGEST_MANIFEST, MANIFEST_TYPE, Descriptor
+from relance.store.descriptors import INDEX_TYPE, LARGEST_MANIFEST, MANIFEST_TYPE, Descriptor
 
 DOCKER_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST_TYPE = "application/vnd.docker.distribution.manifest.list.v2+json"

@@ -17,14 +17,8 @@ from typing import BinaryIO, Self
 from relance.errors import InputError
 from relance.store import configuration, manifests
 from relance.store.configuration import Settings
-from relance.store.layout import (
-    CONFIG_TYPE,
-    LARGEST_MANIFEST,
-    LAYER_TYPE,
-    MANIFEST_TYPE,
-    Descriptor,
-    Layout,
-)
+from relance.store.descriptors import CONFIG_TYPE, LARGEST_MANIFEST, LAYER_TYPE, MANIFEST_TYPE, Descriptor
+from relance.store.layout import Layout
 from relance.store.tree import Content, Entry, Kind, Tree, flatten, write_tar
 
 _EPOCH = "1970-01-01T00:00:00Z"

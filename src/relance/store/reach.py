@@ -12,7 +12,8 @@ from pathlib import Path
 from relance.errors import InputError
 from relance.model import Digest
 from relance.store import manifests
-from relance.store.layout import LARGEST_MANIFEST, NAME, Descriptor, Layout
+from relance.store.descriptors import LARGEST_MANIFEST, Descriptor
+from relance.store.layout import NAME, Layout
 from relance.store.manifests import KNOWN, Manifest
 from relance.store.store import Store
 

@@ -10,7 +10,8 @@ from relance import digest
 from relance.capsule import documents, oci
 from relance.capsule.encoding import MalformedError, decode, encode
 from relance.errors import InputError
-from relance.store.layout import LARGEST_MANIFEST, MANIFEST_TYPE, Descriptor, Layout
+from relance.store.descriptors import LARGEST_MANIFEST, MANIFEST_TYPE, Descriptor
+from relance.store.layout import Layout
 from relance.store.manifests import parse
 from relance.verify.model import Approval, Report
 

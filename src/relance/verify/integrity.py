@@ -17,8 +17,9 @@ from relance.capsule.encoding import MalformedError, decode
 from relance.capsule.model import Capsule, CapsuleFile
 from relance.errors import InputError
 from relance.model import UNKNOWN, Digest, ImageRecord
+from relance.store.descriptors import LARGEST_MANIFEST, Descriptor
 from relance.store.hashing import usable_threads
-from relance.store.layout import LARGEST_MANIFEST, Descriptor, Layout
+from relance.store.layout import Layout
 from relance.store.manifests import Manifest, parse
 from relance.verify.model import Integrity, Problem
 

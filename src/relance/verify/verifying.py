@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from relance import __version__
 from relance.capsule import documents, reading
-from relance.store.layout import Descriptor
+from relance.store.descriptors import Descriptor
 from relance.store.store import Store
 from relance.verify import integrity, reproduction
 from relance.verify.integrity import Place

@@ -10,7 +10,8 @@ from tests import capsules
 from relance.capsule import writing
 from relance.capsule.model import CapsuleImage
 from relance.model import UNKNOWN, ImageRecord
-from relance.store.layout import MANIFEST_TYPE, Descriptor, Layout
+from relance.store.descriptors import MANIFEST_TYPE, Descriptor
+from relance.store.layout import Layout
 from relance.store.registry import pulling, pushing
 from relance.store.registry.reference import Reference
 from relance.store.registry.session import Access, Session

@@ -21,7 +21,8 @@ from relance.capsule import archive, reading, sources, tarball, writing
 from relance.capsule.model import Capsule, CapsuleFile, Role
 from relance.capsule.ordering import ordered
 from relance.errors import InputError
-from relance.store.layout import INDEX_TYPE, Descriptor, Layout
+from relance.store.descriptors import INDEX_TYPE, Descriptor
+from relance.store.layout import Layout
 
 
 @pytest.fixture

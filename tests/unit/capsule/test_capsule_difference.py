@@ -11,7 +11,8 @@ from relance.capsule.model import Capsule, CapsuleLink, Parent, Role
 from relance.capsule.ordering import ordered
 from relance.model import UNKNOWN, JobTimes
 from relance.specification.model import Parameter, ParameterType
-from relance.store.layout import INDEX_TYPE, Descriptor, Layout
+from relance.store.descriptors import INDEX_TYPE, Descriptor
+from relance.store.layout import Layout
 
 
 @pytest.fixture

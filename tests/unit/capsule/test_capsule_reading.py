@@ -14,7 +14,8 @@ from relance.capsule.model import Capsule, CapsuleFile, CapsuleJob, CapsuleLink,
 from relance.capsule.ordering import ordered
 from relance.errors import InputError
 from relance.model import UNKNOWN, Digest, Part, Stored
-from relance.store.layout import INDEX_TYPE, LARGEST_MANIFEST, MANIFEST_TYPE, Descriptor, Layout
+from relance.store.descriptors import INDEX_TYPE, LARGEST_MANIFEST, MANIFEST_TYPE, Descriptor
+from relance.store.layout import Layout
 
 Change = Callable[[Layout, Capsule], Capsule]
 

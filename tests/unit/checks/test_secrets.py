@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from relance.checks import secrets
 from relance.cli import places
 from relance.store import images
-from relance.store.layout import MANIFEST_TYPE, Descriptor, Layout
+from relance.store.descriptors import MANIFEST_TYPE, Descriptor
+from relance.store.layout import Layout
 from relance.store.store import Store
 
 # Made up for these tests: assembled here, so that they stand in no file as a whole.

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from relance.cli import check_jobs
+from relance.store.descriptors import Descriptor
 from relance.store.importing import entry
-from relance.store.layout import Descriptor
 from relance.store.store import Store
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"

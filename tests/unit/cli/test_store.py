@@ -6,7 +6,7 @@ import pytest
 
 from relance.cli import run_command_line
 from relance.store import content
-from relance.store.layout import MANIFEST_TYPE
+from relance.store.descriptors import MANIFEST_TYPE
 from relance.store.store import Store
 
 MANIFEST = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE}

@@ -11,7 +11,8 @@ from pathlib import Path
 import zstandard
 
 from relance import digest
-from relance.store.layout import CONFIG_TYPE, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE, Descriptor, Layout
+from relance.store.descriptors import CONFIG_TYPE, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE, Descriptor
+from relance.store.layout import Layout
 
 PACKERS = {
     "": lambda data: data,

@@ -8,8 +8,8 @@ from relance.errors import InputError
 from relance.model import Digest
 from relance.store import built, images
 from relance.store.built import Unused
+from relance.store.descriptors import MANIFEST_TYPE
 from relance.store.images import LocalImage
-from relance.store.layout import MANIFEST_TYPE
 from relance.store.squashfs import RuntimeImage
 from relance.store.store import Store
 

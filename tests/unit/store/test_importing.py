@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from relance import digest
 from relance.errors import InputError
+from relance.store.descriptors import CONFIG_TYPE, LAYER_TYPE, MANIFEST_TYPE
 from relance.store.importing import entry, sif, unpacking
 from relance.store.importing.entry import Entered
 from relance.store.importing.mapping import ImageMapping, Mapped, mapped
 from relance.store.importing.mapping import read as read_mapping
 from relance.store.importing.source import Kind, parse
-from relance.store.layout import CONFIG_TYPE, LAYER_TYPE, MANIFEST_TYPE, Layout
+from relance.store.layout import Layout
 from relance.store.registry import pushing
 from relance.store.registry.reference import Reference
 from relance.store.registry.session import Access

@@ -13,7 +13,8 @@ from relance import digest
 from relance.errors import InputError
 from relance.model import Digest, Stored
 from relance.store import collect, content, fsck, runtime_images, usage
-from relance.store.layout import INDEX_TYPE, MANIFEST_TYPE, Descriptor, Layout
+from relance.store.descriptors import INDEX_TYPE, MANIFEST_TYPE, Descriptor
+from relance.store.layout import Layout
 from relance.store.store import Store
 
 KEY = digest.of_bytes(b"key")

@@ -9,7 +9,8 @@ import pytest
 from relance import digest
 from relance.errors import InputError, MissingPartError
 from relance.store import manifests
-from relance.store.layout import INDEX_TYPE, MANIFEST_TYPE, Descriptor, Layout
+from relance.store.descriptors import INDEX_TYPE, MANIFEST_TYPE, Descriptor
+from relance.store.layout import Layout
 from relance.store.registry import pulling, pushing, referrers, upload
 from relance.store.registry.credentials import Credentials, Keyring
 from relance.store.registry.reference import Reference

@@ -7,8 +7,8 @@ from tests import capsules
 
 from relance.model import Digest
 from relance.store import runtime_images
+from relance.store.descriptors import MANIFEST_TYPE, Descriptor
 from relance.store.importing import entry
-from relance.store.layout import MANIFEST_TYPE, Descriptor
 from relance.store.normalise import Image
 from relance.store.store import Store
 

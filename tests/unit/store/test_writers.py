@@ -12,7 +12,8 @@ import pytest
 
 from relance import digest
 from relance.store import collect, content, fsck, reach
-from relance.store.layout import MANIFEST_TYPE, Layout
+from relance.store.descriptors import MANIFEST_TYPE
+from relance.store.layout import Layout
 from relance.store.store import Store
 
 CAPTURE = """
@@ -20,7 +21,7 @@ import sys
 from pathlib import Path
 from relance.store import content
 from relance.store.hashing import Memory
-from relance.store.layout import MANIFEST_TYPE
+from relance.store.descriptors import MANIFEST_TYPE
 from relance.store.store import Store
 
 folder, files, name = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]

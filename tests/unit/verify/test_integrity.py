@@ -16,7 +16,8 @@ from relance.capsule import archive, reading, sources, writing
 from relance.capsule.model import Capsule, Role
 from relance.model import CodeRecord, Digest, ImageRecord
 from relance.store import content
-from relance.store.layout import Descriptor, Layout
+from relance.store.descriptors import Descriptor
+from relance.store.layout import Layout
 from relance.verify import integrity
 from relance.verify.model import Integrity
 

@@ -16,7 +16,8 @@ from relance.capsule.encoding import decode, encode
 from relance.compare.model import Difference, Tier
 from relance.errors import InputError
 from relance.model import Digest
-from relance.store.layout import MANIFEST_TYPE, Descriptor, Layout
+from relance.store.descriptors import MANIFEST_TYPE, Descriptor
+from relance.store.layout import Layout
 from relance.verify import artifacts
 from relance.verify.model import (
     APPROVAL_FORMAT,

@@ -26,7 +26,8 @@ from relance.specification.model import Interface
 if TYPE_CHECKING:
     from relance.capsule.model import Capsule
     from relance.engines.reana.images import Holding
-    from relance.store.layout import Descriptor, Layout
+    from relance.store.descriptors import Descriptor
+    from relance.store.layout import Layout
     from relance.store.store import Store
 
 _LARGE = 1 << 22  # bytes; a workflow's own files are smaller

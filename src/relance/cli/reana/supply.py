@@ -40,7 +40,7 @@ def of_capsule(folder: Path, capsule: Capsule) -> Holding:
     """Return what finds the images of a capsule, of which the store has all."""
     from relance.capsule.images import short
     from relance.engines.reana.images import Held
-    from relance.store.layout import MANIFEST_TYPE, Descriptor
+    from relance.store.descriptors import MANIFEST_TYPE, Descriptor
 
     named = _built(folder)
     found: dict[str, Held] = {}
@@ -59,7 +59,7 @@ def of_folder(folder: Path, layout: Layout | None) -> Holding:
     """Return what finds the images that were built here, or that the store has by a reference's digest."""
     from relance.engines.reana.images import Held
     from relance.errors import RelanceError
-    from relance.store.layout import MANIFEST_TYPE, Descriptor
+    from relance.store.descriptors import MANIFEST_TYPE, Descriptor
     from relance.store.normalise import Image
     from relance.store.registry.reference import Reference
 
@@ -119,8 +119,8 @@ def _built(folder: Path) -> dict[str, Held]:
     """Return the images of a folder's list that were built on a machine, by what rules write for them."""
     from relance.engines.reana.images import Held
     from relance.store import images
+    from relance.store.descriptors import MANIFEST_TYPE, Descriptor
     from relance.store.images import PublishedImage
-    from relance.store.layout import MANIFEST_TYPE, Descriptor
 
     found: dict[str, Held] = {}
     for name, local in images.known(folder).local.items():

@@ -9,8 +9,8 @@ from relance.drafting.graph import Job
 from relance.engines.reana.declared import Declared, Language, serial
 from relance.errors import InputError, RelanceError
 from relance.model import Digest
+from relance.store.descriptors import Descriptor
 from relance.store.images import PublishedImage
-from relance.store.layout import Descriptor
 from relance.store.registry.reference import Reference
 
 _NO_REGISTRY = ("oras://", "library://", "shub://", "docker-archive:", "oci:", "file:", "/", ".")

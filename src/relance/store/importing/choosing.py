@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from relance.errors import InputError
 from relance.store import manifests
+from relance.store.descriptors import Descriptor
 from relance.store.importing.image import SYSTEM
-from relance.store.layout import Descriptor
 from relance.store.manifests import Manifest
 
 _DEEPEST = 4

@@ -12,9 +12,9 @@ from relance import digest
 from relance.errors import InputError
 from relance.model import Digest
 from relance.store import configuration
+from relance.store.descriptors import LARGEST_MANIFEST
 from relance.store.importing.folders import Folder
 from relance.store.importing.image import Found, Packed
-from relance.store.layout import LARGEST_MANIFEST
 
 LISTING = "manifest.json"
 _NAMED_BY_DIGEST = re.compile(r"(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?")

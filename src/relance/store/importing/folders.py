@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from relance.errors import InputError
+from relance.store.blobs import BlobWriter
 from relance.store.importing.unpacking import unpack
-from relance.store.layout import BlobWriter
 
 _MOST_MEMBERS = 100_000
 _MOST_LINKS = 8

@@ -11,8 +11,9 @@ from typing import BinaryIO
 from relance.errors import InputError
 from relance.model import Digest
 from relance.store import configuration
+from relance.store.descriptors import CONFIG_TYPE, LAYER_TYPE, MANIFEST_TYPE, Descriptor
 from relance.store.importing.unpacking import unpack
-from relance.store.layout import CONFIG_TYPE, LAYER_TYPE, MANIFEST_TYPE, Descriptor, Layout
+from relance.store.layout import Layout
 from relance.store.manifests import DOCKER_MANIFEST_TYPE
 from relance.store.normalise import Image, write_manifest
 

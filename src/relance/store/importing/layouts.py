@@ -12,10 +12,10 @@ from relance import digest
 from relance.errors import InputError
 from relance.model import Digest
 from relance.store import configuration
+from relance.store.descriptors import LARGEST_MANIFEST, Descriptor
 from relance.store.importing.choosing import choose
 from relance.store.importing.folders import Folder
 from relance.store.importing.image import Found, Packed, check_layers
-from relance.store.layout import LARGEST_MANIFEST, Descriptor
 
 _NAMES = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
 

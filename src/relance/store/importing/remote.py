@@ -10,9 +10,10 @@ from typing import BinaryIO
 from relance import digest
 from relance.errors import InputError
 from relance.store import configuration
+from relance.store.descriptors import Descriptor
 from relance.store.importing.choosing import choose
 from relance.store.importing.image import Found, Packed, check_layers, take_in
-from relance.store.layout import Descriptor, Layout
+from relance.store.layout import Layout
 from relance.store.normalise import Image
 from relance.store.registry import pulling
 from relance.store.registry.reference import Reference

@@ -21,8 +21,9 @@ from typing import BinaryIO, cast
 
 from relance.errors import AnalysisError, InputError, MissingPartError
 from relance.store.configuration import Settings
+from relance.store.descriptors import CONFIG_TYPE, LAYER_TYPE, Descriptor
 from relance.store.importing.image import SYSTEM
-from relance.store.layout import CONFIG_TYPE, LAYER_TYPE, Descriptor, Layout
+from relance.store.layout import Layout
 from relance.store.normalise import Image, write_manifest
 from relance.store.tree import flatten, write_tar
 

@@ -10,7 +10,7 @@ from typing import IO, BinaryIO, cast
 import zstandard
 
 from relance.errors import InputError
-from relance.store.layout import BlobWriter
+from relance.store.blobs import BlobWriter
 
 _BLOCK = 1 << 20
 _ALWAYS = 1 << 30

@@ -17,8 +17,10 @@ from relance import digest
 from relance.errors import InputError
 from relance.model import Digest
 from relance.store import locking, manifests
+from relance.store.blobs import Incoming
+from relance.store.descriptors import LARGEST_MANIFEST, Descriptor
 from relance.store.http import BREAKS
-from relance.store.layout import LARGEST_MANIFEST, Descriptor, Incoming, Layout
+from relance.store.layout import Layout
 from relance.store.registry.reference import Reference
 from relance.store.registry.session import Access, NotFoundError, Session
 from relance.store.registry.transfer import Tally, Told, in_parallel

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from relance.errors import InputError
 from relance.store import manifests
-from relance.store.layout import LARGEST_MANIFEST, Descriptor, Layout
+from relance.store.descriptors import LARGEST_MANIFEST, Descriptor
+from relance.store.layout import Layout
 from relance.store.registry import referrers
 from relance.store.registry.reference import Reference
 from relance.store.registry.session import Access, BrokenError, NotFoundError, Session

@@ -15,7 +15,8 @@ from relance import digest
 from relance.errors import InputError
 from relance.model import Digest
 from relance.store import manifests
-from relance.store.layout import INDEX_TYPE, LARGEST_MANIFEST, Descriptor, Layout
+from relance.store.descriptors import INDEX_TYPE, LARGEST_MANIFEST, Descriptor
+from relance.store.layout import Layout
 from relance.store.manifests import Manifest
 from relance.store.registry.reference import Reference
 from relance.store.registry.session import Access, NotFoundError, Session

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import IO
 
-from relance.store.layout import Descriptor, Layout
+from relance.store.descriptors import Descriptor
+from relance.store.layout import Layout
 from relance.store.registry.session import BrokenError, NotFoundError, RefusedError, Session
 from relance.store.registry.transfer import Tally
 

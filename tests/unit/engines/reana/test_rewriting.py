@@ -11,8 +11,8 @@ from relance.engines.reana import declared, images, rewriting
 from relance.engines.reana.images import Choice, Held
 from relance.errors import InputError
 from relance.model import Digest
+from relance.store.descriptors import MANIFEST_TYPE, Descriptor
 from relance.store.images import PublishedImage
-from relance.store.layout import MANIFEST_TYPE, Descriptor
 from relance.store.registry.reference import Reference
 
 ZERO = Digest("sha256:" + "0" * 64)
