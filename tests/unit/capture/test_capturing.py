@@ -61,17 +61,16 @@ class Analysis:
     record: RunRecord
 
     def job(self, **changes: object) -> None:
-        self.record = replace(self.record, jobs=(replace(self.record.jobs[0], **changes),))  # type: ignore[arg-type]
+        self.record = replace(self.record, jobs=(replace(self.record.jobs[0], **changes),))
 
     def run(self, **changes: object) -> None:
-        self.record = replace(self.record, run=replace(self.record.run, **changes))  # type: ignore[arg-type]
+        self.record = replace(self.record, run=replace(self.record.run, **changes))
 
     def file(self, path: str, **changes: object) -> None:
         self.record = replace(
             self.record,
             files=tuple(
-                replace(file, **changes) if file.path == path else file  # type: ignore[arg-type]
-                for file in self.record.files
+                replace(file, **changes) if file.path == path else file for file in self.record.files
             ),
         )
 
@@ -124,7 +123,7 @@ Broken = Callable[[Analysis], None]
 
 def refusal(analysis: Analysis, **options: object) -> str:
     with pytest.raises(InputError) as raised:
-        analysis.captured(**options)  # type: ignore[arg-type]
+        analysis.captured(**options)
     assert analysis.store.layout.names() == {}
     return str(raised.value)
 
@@ -243,7 +242,7 @@ def test_an_image_that_stands_for_the_one_that_ran_is_told_to_be_another(analysi
 def test_a_secret_in_an_image_stops_a_capture(analysis: Analysis) -> None:
     key = "-----BEGIN " + "RSA PRIVATE KEY-----\n" + "MIIEow" * 20 + "\n-----END " + "RSA PRIVATE KEY-----\n"
     image = capsules.toy_image(analysis.store.layout, key.encode())
-    written = replace(analysis.record.jobs[0].image, manifest=image.manifest, config=image.config)  # type: ignore[type-var]
+    written = replace(analysis.record.jobs[0].image, manifest=image.manifest, config=image.config)
     analysis.job(image=written)
     said = refusal(analysis, image=image)
     assert "etc/toy" in said

@@ -96,8 +96,11 @@ def test_what_the_run_was_asked_for_must_agree_by_itself(capsule: Capsule) -> No
 def test_the_tolerance_is_that_of_the_case_with_the_captured_configuration(capsule: Capsule) -> None:
     (found,) = agreement.of_both(capsule, results(5.0), results(5.4))
     assert (found.agrees, found.tolerance, found.because) == (True, 0.5, "statistics")
-    (found,) = agreement.of_both(capsule, results(5.0), results(5.6))
-    assert not found.agrees
+    for value in (5.6, 4.4):
+        (found,) = agreement.of_both(capsule, results(5.0), results(value))
+        assert not found.agrees
+    (found,) = agreement.of_both(capsule, results(-5.0), results(-5.4))
+    assert (found.agrees, found.tolerance) == (True, 0.5)
     unknown = replace(capsule, run=replace(capsule.run, configuration_files="unknown"))
     (found,) = agreement.of_both(unknown, results(5.0), results(5.4))
     assert (found.agrees, found.tolerance) == (False, 0.0)

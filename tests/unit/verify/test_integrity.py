@@ -16,7 +16,7 @@ from relance.capsule import archive, reading, sources, writing
 from relance.capsule.model import Capsule, Role
 from relance.model import CodeRecord, Digest, ImageRecord
 from relance.store import content
-from relance.store.descriptors import Descriptor
+from relance.store.descriptors import MANIFEST_TYPE, Descriptor
 from relance.store.layout import Layout
 from relance.verify import integrity
 from relance.verify.model import Integrity
@@ -99,8 +99,9 @@ def test_a_flipped_bit_in_any_blob_is_found(written: Written, data: st.DataObjec
 )
 def test_a_changed_file_is_named(written: Written, path: str, what: str) -> None:
     blob = of_file(written, path)
-    same_size = bytes(len(written.layout.path(blob).read_bytes()))
-    for data in (same_size, same_size + b"x", b""):
+    right = written.layout.path(blob).read_bytes()
+    same_size = bytes(len(right))
+    for data in (same_size, same_size + b"x", right + b"x", b""):
         with damaged(written.layout, blob, data):
             assert named(written) == what
 
@@ -213,3 +214,23 @@ def test_a_damaged_tar_file_is_told_in_the_same_words(written: Written, tmp_path
     with sources.opened(path) as source:
         found = integrity.check(source, written.described)
     assert [problem.what for problem in found.problems] == ["source scripts/count.sh"]
+
+
+def test_whole_blobs_that_make_no_capsule_are_a_problem(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    capsule = capsules.small(layout)
+    first, *others = capsule.files
+    described = capsules.forged(layout, replace(capsule, files=(replace(first, path="../up"), *others)))
+    (problem,) = check(layout, described).problems
+    assert problem.found == "'../up'"
+
+
+def test_a_layer_of_which_two_images_give_the_size_is_told_where_they_differ(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    image = capsules.toy_image(layout)
+    manifest = layout.read_json(image.manifest)
+    manifest["layers"][0]["size"] += 1
+    added = layout.add_json(manifest, MANIFEST_TYPE)
+    other = replace(image, written=("docker://other",), manifest=added.digest, manifest_size=added.size)
+    described = capsules.forged(layout, replace(capsules.small(layout), images=(image, other)))
+    assert [problem.found for problem in check(layout, described).problems] == ["two sizes"]

@@ -132,17 +132,30 @@ def test_the_same_report_is_kept_once(layout: Layout, described: Descriptor) -> 
     assert len(layout.referrers(described.digest)) == 1
 
 
-def test_what_only_claims_to_be_a_report_is_refused(layout: Layout, described: Descriptor) -> None:
-    data = layout.add(b'{"verdict": "reproduced"}', "application/json")
+def attached(layout: Layout, described: Descriptor, data: bytes) -> None:
+    """Say that some bytes are a report on a capsule."""
+    blob = layout.add(data, "application/json")
     empty = layout.add(oci.EMPTY, oci.EMPTY_TYPE)
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
         "artifactType": artifacts.REPORT_TYPE,
         "config": empty.to_json(),
-        "layers": [data.to_json()],
+        "layers": [blob.to_json()],
         "subject": Descriptor(described.media_type, described.digest, described.size).to_json(),
     }
     layout.attach(replace(layout.add_json(manifest, MANIFEST_TYPE), artifact_type=artifacts.REPORT_TYPE))
+
+
+def test_what_only_claims_to_be_a_report_is_refused(layout: Layout, described: Descriptor) -> None:
+    attached(layout, described, b'{"verdict": "reproduced"}')
     with pytest.raises(InputError):
         list(artifacts.reports(layout, described))
+
+
+def test_the_report_on_another_capsule_says_nothing_of_this_one(
+    layout: Layout, described: Descriptor
+) -> None:
+    other = replace(described, digest=digest.of_bytes(b"another capsule"))
+    attached(layout, described, digest.canonical_json(encode(report_on(other, 1.0))))
+    assert list(artifacts.reports(layout, described)) == []
