@@ -137,8 +137,6 @@ def _ingredients(job: Job, situation: Situation, coming: Mapping[str, Content]) 
     record = job.asked.record
     sources = () if isinstance(record.code.files, str) else record.code.files
     files = {path: situation.digests[path] for path in sources if path in situation.digests}
-    if not isinstance(record.code.files, str) and len(files) < len(set(sources)):
-        return Unkeyed("one of its source files is not there")
     files |= {path: content.digest for path, content in coming.items() if content.digest is not None}
     made = {path: content.key for path, content in coming.items() if content.key is not None}
     return key.ingredients(record, files, situation.context, made)

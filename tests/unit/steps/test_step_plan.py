@@ -191,6 +191,70 @@ def test_what_somebody_changed_by_hand_is_never_removed(bench: Bench) -> None:
     assert not found.jobs[0].changes
 
 
+def test_what_lies_there_and_is_not_what_its_job_makes_is_no_result_of_it(bench: Bench) -> None:
+    known(bench)
+    found = bench.plan(FIRST, SECOND, THIRD, digests={"third": of("another")})
+    assert states(found)["third"] == "restore"
+
+
+def test_what_was_changed_after_its_job_made_it_is_no_result_of_it(bench: Bench) -> None:
+    own = key.of_job(FIRST, {"raw": of("raw")}, CONTEXT)
+    assert own is not None
+    made = {"first": Made(own, of("1"))}
+    assert states(bench.plan(FIRST, digests={"first": of("1")}, made=made)) == {"first": "reuse"}
+    assert states(bench.plan(FIRST, digests={"first": of("mine")}, made=made)) == {"first": "run"}
+
+
+def test_a_result_of_the_same_job_is_left_where_another_of_its_results_is_gone(bench: Bench) -> None:
+    both = replace(FIRST, outputs=("first", "gone"))
+    own = key.of_job(both, {"raw": of("raw")}, CONTEXT)
+    assert own is not None
+    found = bench.plan(
+        Asked(both, pending=False),
+        Asked(SECOND, pending=False),
+        digests={"first": of("1"), "second": of("2")},
+        made={"first": Made(own, of("1"))},
+    )
+    assert [one.removed for one in found.jobs] == [(), ()]
+
+
+def test_a_job_of_which_a_source_file_is_gone_is_never_reused(bench: Bench) -> None:
+    found = bench.plan(replace(FIRST, code=CodeRecord("shell", files=("scripts/gone.py",))))
+    assert why(found, "first") == "it is not reused, for its source file scripts/gone.py can't be read"
+
+
+def test_what_a_restored_file_makes_snakemake_run_is_known_to_run(bench: Bench) -> None:
+    bench.know(FIRST, {"raw": of("raw")}, "1")
+    lying = {"second": of("2"), "third": of("3")}
+    last = replace(job("all", "third", "other"), outputs=("all",))
+    found = bench.plan(
+        FIRST,
+        Asked(SECOND, pending=False),
+        Asked(THIRD, pending=False),
+        job("other", "first", mass=7),
+        last,
+        digests=lying,
+    )
+    assert states(found) == {
+        "first": "restore",
+        "second": "run",
+        "third": "run",
+        "other": "run",
+        "all": "run",
+    }
+
+
+def test_a_capsule_that_says_otherwise_of_a_job_than_the_store_is_not_believed(bench: Bench) -> None:
+    own = bench.know(FIRST, {"raw": of("raw")}, "1", kept=False)
+    entry = entries.read(bench.store, own)
+    assert entry is not None
+    for text, state in (("1", "restore"), ("forged", "run")):
+        stored = content.put_bytes(bench.store.layout, text.encode())
+        said = EntryOutput("first", "file", of(text), len(text), (Member("", stored),))
+        found = bench.plan(FIRST, known={own: replace(entry, outputs=(said,))})
+        assert states(found) == {"first": state}
+
+
 def test_what_is_half_written_is_removed_where_its_job_is_not_run(bench: Bench) -> None:
     known(bench)
     found = bench.plan(FIRST, SECOND, THIRD, broken=frozenset({"first"}))
