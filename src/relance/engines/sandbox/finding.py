@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from relance.engines import roots
@@ -19,6 +20,7 @@ from relance.errors import MissingPartError
 from relance.model import Runtime, RuntimeKind
 
 _PATIENCE = 60.0  # seconds that a trial may take
+_LEAVING = 2.0  # seconds that an interrupted one may
 
 
 def find(
@@ -96,20 +98,38 @@ def _trial(candidate: Sandbox, folder: Path, mounts: Sequence[Mount], outer: Map
     call = Enclosed(command, Path("/"), tuple(mounts), {}, folder, name)
     candidate.prepare(call)
     try:
-        done = subprocess.run(
-            candidate.command(call),
-            env=client.environment(outer),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PATIENCE,
-            check=False,
-            start_new_session=True,  # Ctrl-C in the terminal says nothing about it
-        )
+        done = _completed(candidate.command(call), client.environment(outer))
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     if done.returncode == 0:
         return ""
     said = [line for line in done.stderr.splitlines() if line.strip()]
     return said[-1].strip() if said else f"exit status {done.returncode}"
+
+
+def _completed(line: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a short command to its end, which also comes first when a signal ends this process.
+
+    Else Docker would go on to make the container, and folders for what it shows that are gone by then.
+    """
+    with subprocess.Popen(
+        line,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # Ctrl-C in the terminal isn't meant for it
+    ) as process:
+        try:
+            out, said = process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        except BaseException:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_LEAVING)
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(line, process.returncode, out, said)
