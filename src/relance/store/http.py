@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import email.utils
+import ssl
 import time
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
@@ -31,6 +33,47 @@ class LoginHeader(AuthBase):
         if self._authorization:
             request.headers["Authorization"] = self._authorization
         return request
+
+
+@dataclass(frozen=True)
+class Distrust:
+    """Why no TLS can be spoken with a server, however often it is tried."""
+
+    found: str
+    next_step: str
+
+
+def distrust(error: BaseException) -> Distrust | None:
+    """Return why a server can't be trusted; None if a connection that was made broke.
+
+    What is cut off while something is sent is an error of TLS for requests, too.
+    """
+    cause = _of_tls(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        said = cause.verify_message.rstrip(".") or "it isn't verified"
+        step = "check the address" if cause.verify_code in _ANOTHER_HOST else _NO_AUTHORITY
+        return Distrust(f"a certificate that can't be trusted: {said}", step)
+    if cause is not None and cause.library in {"X509", "PEM"}:
+        return Distrust("no certificate in the file of authorities", _NO_AUTHORITY)
+    if cause is not None and cause.reason == "WRONG_VERSION_NUMBER":
+        return Distrust("an answer without TLS", "check the address: nobody speaks https there")
+    return None
+
+
+_NO_AUTHORITY = "give the file of the authority that signed it with '--ca-file'"
+_ANOTHER_HOST = frozenset({62, 64})
+"""OpenSSL's numbers for certificates of another name, or of another address."""
+
+
+def _of_tls(error: BaseException) -> ssl.SSLError | None:
+    """Return the error of TLS within those that requests and urllib3 put around it."""
+    found: object = error
+    while isinstance(found, BaseException):
+        if isinstance(found, ssl.SSLError):
+            return found
+        first = found.args[0] if found.args else None
+        found = first if isinstance(first, BaseException) else getattr(found, "reason", None)
+    return None
 
 
 def limited(answer: requests.Response, largest: int) -> bytes:

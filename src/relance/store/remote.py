@@ -18,6 +18,7 @@ import urllib3
 from fsspec.core import url_to_fs
 from requests.auth import AuthBase
 
+from relance.store.http import distrust
 from relance.store.locations import NoWayError, is_safe
 
 _TIMEOUT = (10, 60)  # seconds to connect, seconds between bytes
@@ -144,6 +145,8 @@ def _breaking() -> Iterator[None]:
     try:
         yield
     except requests.exceptions.SSLError as error:
+        if distrust(error) is None:
+            raise BreakError("the connection broke (SSLError)") from error
         raise NoWayError("its certificate is not trusted") from error
     except requests.exceptions.ConnectionError as error:
         raise BreakError("no connection") from error

@@ -71,6 +71,8 @@ class Fault:
     """The only file whose upload is meant."""
     seconds: float = 0.0
     """How long it stalls, unless the server ends before."""
+    until: threading.Event | None = None
+    """What ends it before."""
 
 
 @dataclass(frozen=True)
@@ -500,6 +502,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def check_expanded(self, specification: dict) -> None:
         workflow = specification.get("workflow") or {}
+        unknown = set(workflow) - {"type", "file", "specification", "resources"}
+        if unknown:
+            raise RefusalError(400, f"The workflow has keys that its schema doesn't: {sorted(unknown)}")
         found = workflow.get("specification")
         if not isinstance(found, dict) or not found.get("steps"):
             raise RefusalError(400, "The workflow's specification is not expanded")
@@ -604,7 +609,7 @@ class Handler(BaseHTTPRequestHandler):
             self.abort()
             raise ConnectionResetError
         self.after = ""
-        self.state.closing.wait(self.fault.seconds)
+        (self.fault.until or self.state.closing).wait(self.fault.seconds)
 
     def files(self, name: str) -> None:
         self.known("file_name", "page", "size", "search")

@@ -12,7 +12,7 @@ from relance.engines.reana import declared, fetching, following, submitting
 from relance.engines.reana import session as sessions
 from relance.engines.reana.client import Client
 from relance.engines.reana.journal import Journal
-from relance.engines.reana.model import Login, Protocol, Secret, Status, Workflow
+from relance.engines.reana.model import Login, Protocol, RemoteFile, Secret, Status, Workflow
 from relance.engines.reana.negotiation import negotiate
 from relance.engines.reana.refusals import RefusedError, UnreachableError
 from relance.engines.reana.session import Access, Session
@@ -476,8 +476,6 @@ def test_secrets_are_given_listed_and_removed(server: Standin, connect: Callable
     client.add_secrets({Secret("PASSWORD", "env"): b"other"}, overwrite=True)
     client.remove_secrets(["PASSWORD"])
     assert client.secrets() == ()
-    with pytest.raises(RefusedError):
-        client.remove_secrets(["PASSWORD"])
 
 
 def test_logs_are_told_once_as_they_grow(newest: Standin, connect: Callable[..., Client]) -> None:
@@ -512,19 +510,103 @@ def test_logs_can_not_steer_a_terminal(newest: Standin, connect: Callable[..., C
     assert "\x9b" not in logs.engine
 
 
-def test_tls_is_verified_and_an_authority_can_be_given(
-    tmp_path: Path, connect: Callable[..., Client]
+def test_a_difference_that_is_nested_too_deeply_is_told(
+    newest: Standin, connect: Callable[..., Client]
 ) -> None:
+    deep = json.loads("[" * 450 + "]" * 450)
+    newest.fault(Fault("GET", "/diff/", "answer", value={"reana_specification": deep}))
+    with pytest.raises(UnreachableError, match="nested too deeply"):
+        connect(newest).difference("any.1", "any.2")
+
+
+def test_logs_and_differences_do_not_tell_the_token(newest: Standin, connect: Callable[..., Client]) -> None:
+    job = {"job_name": "fit", "status": "failed", "cmd": f"curl -H {TOKEN}", "logs": f"TOKEN={TOKEN}\n"}
+    said = {"logs": json.dumps({"workflow_logs": f"with {TOKEN}", "job_logs": {"1": job}})}
+    newest.fault(Fault("GET", "/logs$", "answer", value=said))
+    newest.fault(Fault("GET", "/diff/", "answer", value={"reana_specification": json.dumps({"x": [TOKEN]})}))
+    client = connect(newest)
+    logs = client.logs("any.1")
+    assert (logs.engine, logs.jobs[0].command, logs.jobs[0].text) == ("with …", "curl -H …", "TOKEN=…\n")
+    assert client.difference("any.1", "any.2") == {"reana_specification": "x:\n…"}
+
+
+@pytest.mark.parametrize("written", ["a+b/c=d%e", "a%2Bb%2Fc%3Dd%25e", "a%2Bb/c%3Dd%25e"])
+def test_a_token_is_left_out_of_words_as_it_stands_in_addresses_too(written: str) -> None:
+    with Session("https://reana.example.org", Access("a+b/c=d%e")) as session:
+        assert session.cleaned(f"no such page: /api/you?access_token={written}") == (
+            "no such page: /api/you?access_token=…"
+        )
+
+
+def test_a_secret_that_is_not_there_is_told(server: Standin, connect: Callable[..., Client]) -> None:
+    with pytest.raises(RefusedError, match=r"no secret of that name.*'relance reana secrets'"):
+        connect(server).remove_secrets(["PASSWORD"])
+
+
+@pytest.mark.parametrize("path", [".git/config", "sub/.git/hooks/x", ".snakemake/relance/run/record.json"])
+def test_what_programs_of_this_machine_trust_is_not_fetched(
+    newest: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path, path: str
+) -> None:
+    client = connect(newest)
+    workflow = begun(client, folder)
+    with pytest.raises(InputError, match="would take for their own"):
+        fetching.fetch(
+            client, workflow.id, [RemoteFile(path, 2, "")], tmp_path / "got", Journal(tmp_path / "j")
+        )
+    assert newest.calls("GET", "/workspace/") == []
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """One that signs itself, for 127.0.0.1, and its key."""
     need("openssl")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-keyout", key, "-out", certificate, "-nodes"]
+    key, made = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-keyout", key, "-out", made, "-nodes"]
     names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([*made, *names], check=True, capture_output=True)
-    with serving(tmp_path / "server", certificate=(certificate, key)) as state:
-        with pytest.raises(MissingPartError, match="--ca-file"):
+    subprocess.run([*command, *names], check=True, capture_output=True)
+    return made, key
+
+
+def test_tls_is_verified_and_an_authority_can_be_given(
+    tmp_path: Path, certificate: tuple[Path, Path], connect: Callable[..., Client]
+) -> None:
+    junk = tmp_path / "junk.pem"
+    junk.write_text("nothing\n")
+    with serving(tmp_path / "server", certificate=certificate) as state:
+        with pytest.raises(MissingPartError, match=r"self-signed certificate.*--ca-file"):
             connect(state)
+        with pytest.raises(MissingPartError, match="no certificate in the file of authorities"):
+            connect(state, authorities=junk)
         assert state.asked == []
-        assert connect(state, authorities=certificate).server.login is Login.BEARER
+        assert connect(state, authorities=certificate[0]).server.login is Login.BEARER
+        state.address = state.address.replace("127.0.0.1", "localhost")
+        with pytest.raises(MissingPartError, match=r"not valid for 'localhost'.*check the address"):
+            connect(state, authorities=certificate[0])
+
+
+def test_a_server_without_tls_is_told(newest: Standin, connect: Callable[..., Client]) -> None:
+    plain = newest.address
+    newest.address = plain.replace("http:", "https:")
+    with pytest.raises(MissingPartError, match="an answer without TLS"):
+        connect(newest)
+    newest.address = plain
+
+
+def test_an_upload_that_is_cut_within_tls_is_sent_again(
+    tmp_path: Path,
+    certificate: tuple[Path, Path],
+    connect: Callable[..., Client],
+    folder: Path,
+    pauses: list[float],
+) -> None:
+    (folder / "data/large").write_bytes(bytes(range(256)) * 64_000)
+    with serving(tmp_path / "server", certificate=certificate) as state:
+        client = connect(state, authorities=certificate[0])
+        workflow = begun(client, folder)
+        state.fault(Fault("POST", "/workspace$", "hang up", value=4 << 20, times=2))
+        upload(client, workflow.id, folder.__truediv__, ["data/large"], Journal(tmp_path / "journal"))
+        assert (state.only().workspace / "data/large").read_bytes() == (folder / "data/large").read_bytes()
+    assert pauses == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from tests import capsules
 
 from relance import digest
 from relance.capsule import writing
+from relance.engines.reana import bundle
 from relance.store.layout import Layout
 from relance.store.store import Store
 
@@ -58,6 +60,28 @@ def test_a_client_that_was_killed_within_a_file_goes_on_with_its_run(
     assert newest.only().starts == 1
     for name in names:
         assert (newest.only().workspace / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_two_clients_of_the_same_fill_and_start_one_run_after_another(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    goes_on = threading.Event()
+    newest.fault(Fault("POST", "/workspace$", "stall", value=1, seconds=60, until=goes_on))
+    command = [sys.executable, "-m", "relance", "reana", "submit", serial(first="sleep 60"), "--skip-images"]
+    first = subprocess.Popen(command, env=dict(os.environ), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not newest.calls("POST", "/workspace$") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    second = subprocess.Popen(command, env=dict(os.environ), stderr=subprocess.PIPE, text=True)
+    with second:
+        assert second.stderr is not None
+        assert "another process sends the same; waiting for it" in second.stderr.readline()
+        goes_on.set()
+        assert "going on with serial.1" in second.stderr.readline()
+    assert first.wait() == second.returncode == 0
+    assert len(newest.calls("POST", "/workspace$")) == 1, "no file is replaced below a run that was started"
+    assert newest.only().starts == len(newest.calls("POST", "/start$")) == 1
+    assert say("stop", "serial.1").code == 0
 
 
 def sent_of(server: Standin, name: str) -> int:
@@ -157,6 +181,72 @@ def test_links_of_a_workspace_are_told_and_left_out_unless_they_are_meant(
     assert "two.txt can't be fetched" in meant.err
 
 
+def test_names_that_can_not_be_asked_for_or_trusted_do_not_keep_others_from_being_fetched(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = serial(first="mkdir -p .git; echo one > one.txt; touch 'a[1].txt' .git/config")
+    assert say("submit", folder, "--skip-images", "--wait", "--interval=0.1").code == 0
+    done = say("fetch", "--all", "-o", "got")
+    assert done.code == 0, done.err
+    assert "left out, having names that REANA takes for patterns: a[1].txt" in done.err
+    assert "left out, lying below .git, .snakemake or .relance, which programs of this machine" in done.err
+    assert (tmp_path / "got/one.txt").exists()
+    assert not (tmp_path / "got/.git").exists()
+    for path in ("a[1].txt", ".git/config"):
+        meant = say("fetch", "serial.1", path, "-o", "got")
+        assert meant.code == 2
+        assert f"{path} can't be fetched" in meant.err
+    assert "one of both" in say("fetch", "serial.1", "one.txt", "--all").err
+
+
+def test_what_a_run_has_not_made_yet_is_told_to_be_waited_for(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    assert say("submit", serial(second="sleep 60"), "--skip-images").code == 0
+    early = say("fetch")
+    assert early.code == 2
+    assert "wait for it: relance reana logs --follow serial.1" in early.err
+    assert say("stop", "serial.1").code == 0
+
+
+def test_logs_are_those_of_the_steps_that_are_asked_for(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    folder = serial(first="echo one said; echo > one.txt", second="echo two said; touch out.txt")
+    assert say("submit", folder, "--skip-images").code == 0
+    followed = say("logs", "--follow", "--step=second", "--interval=0.1")
+    assert followed.code == 0
+    assert ("two said" in followed.out, "one said" in followed.out) == (True, False)
+    assert "relance: first: finished" not in followed.err
+    unknown = say("logs", "--step=third")
+    assert unknown.code == 2
+    assert "steps that began: first, second" in unknown.err
+    assert say("logs", "--follow", "--json").code == 2
+
+
+@pytest.mark.parametrize("name", ["a.3", "größe", "a/b", "", "00000000-0000-0000-0000-000000000000"])
+def test_a_name_that_no_run_can_have_is_refused_and_not_changed(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str], name: str
+) -> None:
+    done = say("submit", serial(), "--skip-images", f"--name={name}")
+    assert done.code == 2
+    assert f"name {name!r}: " in done.err
+    assert newest.asked == []
+
+
+def test_a_folder_of_which_no_file_is_sent_is_told(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    folder = Path(serial())
+    (folder / "empty").mkdir()
+    content = yaml.safe_load((folder / "reana.yaml").read_text())
+    content["inputs"]["directories"] = ["empty"]
+    (folder / "reana.yaml").write_text(yaml.safe_dump(content))
+    told = "folder empty: no file of it is sent"
+    assert told in say("submit", str(folder), "--skip-images", "--dry-run").out
+    assert told in say("submit", str(folder), "--skip-images", "--wait", "--interval=0.1").err
+
+
 def test_secrets_come_from_the_environment_or_files_and_are_never_shown(
     server: Standin, say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +256,7 @@ def test_secrets_come_from_the_environment_or_files_and_are_never_shown(
     assert added.code == 0, added.err
     listed = say("secrets")
     assert listed.out.splitlines() == ["PASSWORD  (env)", "keytab  (file)"]
+    assert json.loads(say("secrets", "--json").out)[0] == {"name": "PASSWORD", "kind": "env"}
     assert "s3cr3t" not in added.out + added.err + listed.out
     assert say("secrets", "add", "--env=PASSWORD").code == 2
     assert say("secrets", "add", "--env=REANA_ACCESS_TOKEN").code == 2
@@ -371,6 +462,20 @@ def test_of_a_capsule_without_reana_yaml_its_sources_and_inputs_are_sent(
     assert there == {*capsules.SOURCES, *capsules.INPUTS}
     assert (run.workspace / "results/total.json").read_text() == "3000.0\n"
     assert not (run.workspace / "logs").exists()
+
+
+def test_of_a_capsule_with_more_than_a_bundle_holds_only_the_sources_are_in_it(
+    newest: Standin, say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capsule(tmp_path, with_images=True, declared=False)
+    plan = say("submit", "counting", "--skip-images", "--dry-run", "--json").json
+    assert {"data/a.txt"} < set(plan["definition"])
+    monkeypatch.setattr(bundle, "MOST_FILES", len(plan["definition"]) - 1)
+    done = say("submit", "counting", "--skip-images", "--wait", "--fetch=got", "--interval=0.2")
+    assert done.code == 0, done.err
+    run = newest.only()
+    assert not (run.definition / "data").exists()
+    assert (run.workspace / "data/a.txt").read_bytes() == capsules.INPUTS["data/a.txt"]
 
 
 def test_a_capsule_whose_steps_have_no_image_is_refused(

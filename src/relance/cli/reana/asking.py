@@ -10,16 +10,16 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def run_name(name: str) -> str:
-    """Return a name as REANA takes it.
+def run_name(name: str | None, otherwise: str) -> str:
+    """Return a name as REANA takes it: the one that was given, or one made of that of a folder or capsule.
 
     Raises:
-        InputError: it was given, and isn't one.
+        InputError: it isn't one, or none can be made.
     """
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", otherwise).strip("-") if name is None else name
     if not _NAME.fullmatch(plain) or _UUID.fullmatch(plain):
         raise InputError(
-            f"name {name!r}",
+            f"name {otherwise if name is None else name!r}",
             expected="letters, digits, '-' and '_', and no UUID",
             found=repr(plain),
             next_step="give another with '--name'",

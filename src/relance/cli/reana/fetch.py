@@ -26,6 +26,34 @@ _MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Why files of a workspace aren't fetched."""
+
+    found: str
+    """What one of them is."""
+    being: str
+    """What several are."""
+    next_step: str
+
+
+_LINKS = LeftOut(
+    "a symbolic link, which REANA lists and doesn't give",
+    "being symbolic links, which REANA doesn't give",
+    "fetch what it leads to; or let the workflow write a copy",
+)
+_PATTERNS = LeftOut(
+    "a name that REANA takes for a pattern of several",
+    "having names that REANA takes for patterns",
+    "let the workflow give it another name",
+)
+_KEPT = LeftOut(
+    "a name below .git, .snakemake or .relance, which programs of this machine would trust",
+    "lying below .git, .snakemake or .relance, which programs of this machine would trust",
+    "let the workflow write it elsewhere",
+)
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What is to be fetched."""
 
@@ -77,6 +105,13 @@ def fetch(  # noqa: PLR0917 - click passes each by name
     With its outputs, or --all, comes what the run was given, and its record: the folder is then one that the
     analysis ran in, as 'relance runs', 'capture' and 'compare' take it.
     """
+    if paths and everything:
+        raise InputError(
+            "paths beside '--all'",
+            expected="one of both",
+            found=", ".join(paths),
+            next_step="leave out the paths, or '--all'",
+        )
     environment = dict(os.environ)
     with signals.raising(), connecting.connected(environment, ca_file) as client:
         state = client.state(connecting.meant(client, run, environment))
@@ -103,13 +138,15 @@ def fetched(
         InputError: the workspace has none of a name, or a file would lie where it may not.
         UnreachableError: the server breaks off for good.
     """
-    from relance.engines.reana import fetching, notes
+    from relance.engines.reana import fetching, notes, paths
     from relance.engines.reana.journal import Journal
 
     kept = connecting.notes(environment)
     note = notes.of_run(kept, client.server.address, state.workflow)
     listed = client.files(state.workflow.id)
     chosen = listed if wanted.everything else _chosen(client, state, wanted, listed, note)
+    patterns = [file.path for file in chosen if paths.is_pattern(file.path)]
+    trusted = [file.path for file in chosen if paths.is_kept(file.path) and file.path not in patterns]
     journal = Journal(kept / state.workflow.id / "fetched.jsonl")
     folder = wanted.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -118,18 +155,20 @@ def fetched(
         done = fetching.fetch(
             client,
             state.workflow.id,
-            chosen,
+            [file for file in chosen if not paths.is_pattern(file.path) and not paths.is_kept(file.path)],
             folder,
             journal,
             threads=wanted.threads,
             told=telling.shown(show),
             link=links.append,
         )
-    if links:
+    left = {why: found for why, found in zip(_WHYS, (links, patterns, trusted), strict=True) if found}
+    if left:
         meant = (
             () if wanted.everything else wanted.paths or _declared(client.specification(state.workflow.id))
         )
-        _tell_links(sorted(links), meant, quiet=quiet)
+        for why, found in left.items():
+            _tell(sorted(found), why, meant, quiet=quiet)
     made = None
     if wanted.record and not wanted.paths:
         made = recorded.record(client, state, note, wanted, environment, quiet=quiet)
@@ -146,29 +185,40 @@ def _chosen(
     """
     from relance.engines.reana import fetching
 
-    if wanted.paths or note is None or not note.products:
-        paths = wanted.paths or _outputs(client.specification(state.workflow.id), state)
-        return fetching.choose(listed, paths)
-    there = [file for file in listed if file.path in note.products]
-    return tuple(there) or fetching.choose(listed, note.products)
+    try:
+        if wanted.paths or note is None or not note.products:
+            paths = wanted.paths or _outputs(client.specification(state.workflow.id), state)
+            return fetching.choose(listed, paths)
+        products = set(note.products)
+        there = [file for file in listed if file.path in products]
+        return tuple(there) or fetching.choose(listed, note.products)
+    except InputError as error:
+        if not state.status.over:
+            name = state.workflow.name
+            error.found = f"{error.found}; the run is {state.status}"
+            error.next_step = f"wait for it: relance reana logs --follow {name}"
+        raise
 
 
-def _tell_links(links: list[str], meant: tuple[str, ...], *, quiet: bool) -> None:
-    """Say which links are left out.
+_WHYS = (_LINKS, _PATTERNS, _KEPT)
+
+
+def _tell(left: list[str], why: LeftOut, meant: tuple[str, ...], *, quiet: bool) -> None:
+    """Say which files are left out.
 
     Raises:
         InputError: one of them is meant by its name.
     """
-    named = ", ".join(links[:_MOST_NAMED]) + (" and others" if len(links) > _MOST_NAMED else "")
-    missed = [path for path in links if path in meant]
+    named = ", ".join(left[:_MOST_NAMED]) + (" and others" if len(left) > _MOST_NAMED else "")
+    missed = [path for path in left if path in meant]
     if missed:
         raise InputError(
             f"{', '.join(missed)} can't be fetched",
             expected="a file",
-            found="a symbolic link, which REANA lists and doesn't give",
-            next_step="fetch what it leads to; or let the workflow write a copy",
+            found=why.found,
+            next_step=why.next_step,
         )
-    telling.say(quiet=quiet)(f"warning: left out, being symbolic links, which REANA doesn't give: {named}")
+    telling.say(quiet=quiet)(f"warning: left out, {why.being}: {named}")
 
 
 def _declared(specification: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from relance.cli.inspect import size
+from relance.cli.reana import telling
 
 if TYPE_CHECKING:
     from relance.cli.reana.sending import Sending
@@ -30,6 +31,7 @@ def tell(sending: Sending, *, as_json: bool) -> None:
             "definition": declared.definition,
             "inputs": [{"path": path, "size": count} for path, count in sizes.items()],
             "ignored": declared.ignored,
+            "empty": declared.empty,
             "outputs": declared.outputs,
             "credentials": needs,
             "images": {choice.written: choice.found for choice in sending.choices},
@@ -52,6 +54,8 @@ def tell(sending: Sending, *, as_json: bool) -> None:
     click.echo(f"    {len(sizes)} files would be sent, {size(sum(sizes.values()))}")
     if declared.ignored:
         click.echo(f"    {len(declared.ignored)} files are left out by .gitignore or .reanaignore")
+    for folder in declared.empty:
+        click.echo(f"    {telling.lacking(folder)}")
     for credential, who in needs.items():
         click.echo(f"    {credential} from your secrets on the server, for {', '.join(who)}")
     click.echo(f"    outputs: {', '.join(declared.outputs) or 'none declared'}")

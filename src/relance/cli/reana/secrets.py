@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import click
 
 from relance.cli import registries
-from relance.cli.reana import connecting
+from relance.cli.reana import connecting, options
 from relance.errors import ExitCode, InputError
 
 
 @click.group(invoke_without_command=True)
 @registries.CA_FILE
+@options.JSON
 @click.pass_context
-def secrets(context: click.Context, ca_file: Path | None) -> ExitCode | None:
+def secrets(context: click.Context, ca_file: Path | None, as_json: bool) -> ExitCode | None:
     """List your secrets on the server, or change them; values are never shown."""
     if context.invoked_subcommand is None:
         with connecting.connected(dict(os.environ), ca_file) as client:
-            for secret in client.secrets():
-                click.echo(f"{secret.name}  ({secret.kind})")
+            known = client.secrets()
+        if as_json:
+            rows = [{"name": secret.name, "kind": secret.kind} for secret in known]
+            click.echo(json.dumps(rows, indent=2))
+        for secret in () if as_json else known:
+            click.echo(f"{secret.name}  ({secret.kind})")
         return ExitCode.OK
     return None
 

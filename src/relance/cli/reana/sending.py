@@ -73,7 +73,7 @@ def prepare(source: Source, asked: Asked, environment: Mapping[str, str], scratc
         rewriting.require_used(images.named(declared, jobs), choices)
     request = submitting.Request(
         declared,
-        asking.run_name(asked.name or source.name),
+        asking.run_name(asked.name, source.name),
         typed,
         asking.pairs(asked.options, "--option"),
         jobs,

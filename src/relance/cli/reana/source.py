@@ -15,7 +15,7 @@ from relance.cli import places
 from relance.cli.reana import supply
 from relance.drafting import graph
 from relance.drafting.graph import Job
-from relance.engines.reana import declared, declaring, parameters
+from relance.engines.reana import bundle, declared, declaring, parameters
 from relance.engines.reana.declared import Declared, Language
 from relance.engines.reana.notes import Origin
 from relance.errors import InputError
@@ -195,9 +195,12 @@ def of_capsule(folder: Path, capsule: Capsule, origin: Origin, layout: Layout) -
 
 def _declare(folder: Path, capsule: Capsule) -> None:
     """Write a reana.yaml for the sources, inputs and kept products of a capsule."""
-    files = [file.path for file in capsule.files if file.role in {"source", "input"}]
+    sent = [file for file in capsule.files if file.role in {"source", "input"}]
+    own = None
+    if not bundle.holds(len(sent) + 1, sum(file.size for file in sent)):
+        own = [file.path for file in sent if file.role == "source"]
     kept = [file.path for file in capsule.files if file.role == "product" and file.stored is not None]
-    text = declaring.declaration(capsule.specification, files, kept)
+    text = declaring.declaration(capsule.specification, [file.path for file in sent], kept, own)
     (folder / declared.NAME).write_text(text, "utf-8")
 
 

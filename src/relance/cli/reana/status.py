@@ -10,7 +10,7 @@ import click
 
 from relance.cli import registries, signals
 from relance.cli.reana import connecting, options, telling, waiting
-from relance.errors import ExitCode
+from relance.errors import ExitCode, InputError
 
 
 @click.command("status", epilog=options.RUN_HELP)
@@ -60,14 +60,29 @@ def logs(  # noqa: PLR0917 - click passes each by name
     as_json: bool,
 ) -> ExitCode:
     """Show what the engine and the steps of RUN said."""
+    if follow and as_json:
+        raise InputError(
+            "'--json' beside '--follow'",
+            expected="one of both",
+            found="both",
+            next_step="leave out '--follow': what there is so far is printed",
+        )
     with signals.raising(), connecting.connected(dict(os.environ), ca_file) as client:
         workflow = connecting.meant(client, run, os.environ)
         if follow:
-            state = waiting.watched(client, workflow, interval, logs=True, quiet=False)
+            state = waiting.watched(client, workflow, interval, logs=True, quiet=False, steps=steps)
             if state.status != "finished":
                 raise waiting.failed(client, state)
             return ExitCode.OK
         found = client.logs(workflow)
+        names = {job.name for job in found.jobs}
+        if unknown := [step for step in steps if step not in names]:
+            raise InputError(
+                f"no logs of {', '.join(unknown)}",
+                expected=f"steps that began: {', '.join(sorted(names)) or 'there are none yet'}",
+                found="none of that name",
+                next_step="correct it, or leave out '--step'",
+            )
         jobs = [job for job in found.jobs if not steps or job.name in steps]
         if as_json:
             rows = [

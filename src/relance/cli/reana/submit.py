@@ -150,6 +150,8 @@ def sent(
     from relance.engines.reana import submitting
 
     say = telling.say(quiet=quiet)
+    for folder in made.request.declared.empty:
+        say(f"warning: {telling.lacking(folder)}")
     with counting("uploading", quiet=quiet) as show:
         done = submitting.submit(
             client,

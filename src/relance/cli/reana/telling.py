@@ -32,6 +32,11 @@ def state_row(state: State) -> dict[str, Any]:
     }
 
 
+def lacking(folder: str) -> str:
+    """Return what is said of a folder of which no file is sent."""
+    return f"folder {folder}: no file of it is sent, and so the workspace doesn't have it"
+
+
 def row(file: Transferred) -> dict[str, Any]:
     """Return a file as `--json` prints it."""
     return {"path": file.path, "size": file.size, "digest": file.digest, "moved": file.moved}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import click
@@ -14,8 +15,19 @@ if TYPE_CHECKING:
     from relance.engines.reana.model import State
 
 
-def watched(client: Client, workflow: str, interval: float, *, logs: bool, quiet: bool) -> State:
-    """Show the news of a run until it is over, and return how it ended."""
+def watched(
+    client: Client,
+    workflow: str,
+    interval: float,
+    *,
+    logs: bool,
+    quiet: bool,
+    steps: Collection[str] = (),
+) -> State:
+    """Show the news of a run until it is over, and return how it ended.
+
+    steps: those whose news are shown; none: all, and the engine's.
+    """
     from relance.engines.reana import following
 
     state: State | None = None
@@ -26,6 +38,8 @@ def watched(client: Client, workflow: str, interval: float, *, logs: bool, quiet
                 state = news.state
                 if not quiet:
                     click.echo(f"relance: {telling.line(state)}", err=True)
+            if news.state is None and steps and news.step not in steps:
+                continue
             if news.status and not quiet:
                 click.echo(f"relance: {news.step}: {news.status}", err=True)
             if news.text and not quiet:

@@ -13,6 +13,13 @@ MOST_BYTES = 100 << 20
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o100644 << 16
+_ROOM = 1 << 20
+"""Bytes for reana.yaml itself, which is written later."""
+
+
+def holds(files: int, size: int) -> bool:
+    """Tell whether servers take so many files, of so many bytes together, as a workflow's own."""
+    return files <= MOST_FILES and size <= MOST_BYTES - _ROOM
 
 
 def of(declared: Declared) -> bytes:

@@ -13,6 +13,7 @@ import requests
 from relance.engines.leavings import printable
 from relance.engines.reana import answers
 from relance.engines.reana.model import Logs, RemoteFile, Secret, Server, State, Workflow
+from relance.engines.reana.refusals import RefusedError
 from relance.engines.reana.session import Body, Session
 
 _PAGE = 500
@@ -201,7 +202,13 @@ class Client:
 
     def remove_secrets(self, names: Collection[str]) -> None:
         """Delete secrets by name."""
-        self.session.read("DELETE", "/api/secrets/", content=sorted(names))
+        try:
+            self.session.read("DELETE", "/api/secrets/", content=sorted(names))
+        except RefusedError as error:
+            if error.status == requests.codes.not_found:
+                error.found = "no secret of that name"
+                error.next_step = "see 'relance reana secrets' for what there is"
+            raise
 
     def difference(self, one: str, other: str, *, brief: bool = False, context: int = 5) -> Mapping[str, str]:
         """Return how two runs differ, as text by subject: `specification`, `workspace_listing`."""
@@ -210,9 +217,12 @@ class Client:
             self.session.read("GET", _at(one, f"diff/{quote(other, safe='')}"), query=query),
             self.session.broken,
         )
-        return {
-            key: _told(said[key]) for key in ("reana_specification", "workspace_listing") if said.get(key)
-        }
+        try:
+            return {
+                key: _told(said[key]) for key in ("reana_specification", "workspace_listing") if said.get(key)
+            }
+        except RecursionError:
+            raise self.session.broken("a difference that is nested too deeply") from None
 
     def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Any]:
         """Give the entries of all pages of a listing."""

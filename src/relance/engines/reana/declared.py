@@ -53,6 +53,8 @@ class Declared:
     """Files and folders that are fetched."""
     ignored: tuple[str, ...] = ()
     """Files of folders that .gitignore or .reanaignore leave out, or that mean nothing to a server."""
+    empty: tuple[str, ...] = ()
+    """Folders of which no file is sent: a workspace doesn't have them."""
     instead: Mapping[str, Path] = field(default_factory=dict)
     """Files that are sent in place of those of the folder, by the path that they take."""
 
@@ -87,6 +89,7 @@ class _Reader:
             )
         self._content: dict[str, Any] = found.value
         self._ignored: set[str] = set()
+        self._empty: set[str] = set()
 
     def declared(self) -> Declared:
         workflow = self._mapping("workflow")
@@ -125,6 +128,7 @@ class _Reader:
             options=self._mapping("inputs", "options"),
             definition=definition,
             ignored=tuple(sorted(self._ignored)),
+            empty=tuple(sorted(self._empty)),
             inputs=tuple(sorted(seen)),
             outputs=tuple(
                 path for kind in ("files", "directories") for path in self._paths(("outputs", kind), outputs)
@@ -194,14 +198,24 @@ class _Reader:
             left_out = ignored(self._folder, found) | (_OF_THIS_MACHINE & set(found))
             self._ignored |= left_out
             found = [path for path in found if path not in left_out]
+            sent = {path[:end] for path in found for end, one in enumerate(path) if one == "/"}
+            self._empty |= set(self._paths(keys, section)) - sent
         return found
 
     def _walked(
         self, keys: tuple[str | int, ...], named: str, *, folder: bool | None = False
     ) -> Iterator[str]:
         """Give the files that a path names: itself, or those below it."""
+        if not paths.is_safe(named):
+            raise self._wrong(
+                keys,
+                f"path {named!r}",
+                "one inside the analysis, of letters that can be shown, without '\\' and '..'",
+                "another",
+                "give the file another name, or write its path relative to this file",
+            )
         place = self._folder / named
-        if not paths.is_safe(named) or not place.exists():
+        if not place.exists():
             raise self._wrong(
                 keys,
                 f"path {named!r}",
@@ -224,6 +238,10 @@ class _Reader:
                 "a folder" if folder else "a file",
                 "a file" if folder else "a folder",
                 f"write it below '{'files' if folder else 'directories'}'",
+            )
+        if not folder and not place.is_file():
+            raise self._wrong(
+                keys, f"path {named!r}", "a file", "a pipe, a socket or a device", "remove it, or name a file"
             )
         if not folder:
             yield named

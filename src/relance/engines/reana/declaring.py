@@ -14,19 +14,27 @@ _RESOURCES = {"kerberos": "kerberos", "voms": "voms_proxy"}
 _REPOSITORY = re.compile(r"(?:/cvmfs/)?([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)/?")
 
 
-def declaration(specification: Specification, files: Iterable[str], outputs: Iterable[str]) -> str:
+def declaration(
+    specification: Specification,
+    files: Iterable[str],
+    outputs: Iterable[str],
+    own: Iterable[str] | None = None,
+) -> str:
     """Return the text of a reana.yaml that runs an analysis of Snakemake as it is.
 
     Args:
         specification: the analysis's; what it says of the outside becomes resources of the workflow.
         files: what is sent, relative to the analysis.
         outputs: files that are fetched.
+        own: those that are the workflow's, if a server can't read it from all that is sent; None: it can.
 
     Raises:
         InputError: the specification needs CVMFS and doesn't say which repository.
     """
     resources = dict(_resources(specification.outside))
-    workflow = {"type": "snakemake", "file": specification.workflow.file}
+    workflow: dict[str, object] = {"type": "snakemake", "file": specification.workflow.file}
+    if own is not None:
+        workflow["files"] = sorted(own)
     content = {
         "inputs": {"files": sorted(files)},
         "workflow": {**workflow, "resources": resources} if resources else workflow,

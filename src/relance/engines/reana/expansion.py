@@ -9,6 +9,9 @@ from relance.drafting.graph import Job
 from relance.engines.reana.declared import Declared, Language, serial
 from relance.errors import InputError
 
+_OF_BUNDLES = frozenset({"files", "directories"})
+"""What says what a bundle holds; servers that know no bundles refuse it."""
+
 
 def expanded(declared: Declared, jobs: Iterable[Job]) -> dict[str, Any]:
     """Return the JSON that is sent; `jobs` are those of a Snakemake workflow.
@@ -16,7 +19,8 @@ def expanded(declared: Declared, jobs: Iterable[Job]) -> dict[str, Any]:
     Raises:
         InputError: the workflow is in a language that can't be expanded here.
     """
-    workflow = dict(declared.content["workflow"])
+    told = declared.content["workflow"]
+    workflow = {key: value for key, value in told.items() if key not in _OF_BUNDLES}
     match declared.language:
         case Language.SNAKEMAKE:
             workflow["specification"] = _snakemake(tuple(jobs))

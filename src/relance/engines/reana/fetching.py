@@ -34,7 +34,12 @@ def choose(listed: Iterable[RemoteFile], wanted: Iterable[str]) -> tuple[RemoteF
     missing = []
     for path in wanted:
         plain = path.removeprefix("./").rstrip("/")
-        meant = {name: file for name, file in files.items() if name == plain or name.startswith(f"{plain}/")}
+        below = f"{plain}/"
+        meant = (
+            {plain: files[plain]}
+            if plain in files
+            else {name: file for name, file in files.items() if name.startswith(below)}
+        )
         found |= meant
         if not meant:
             missing.append(path)
@@ -64,8 +69,8 @@ def fetch(
     link: hears of symbolic links, which are left out: servers list them and don't give them.
 
     Raises:
-        InputError: a file would lie outside the folder, or over something else; or it is a link, and nobody
-            hears of links.
+        InputError: a file would lie outside the folder, or over something else, or has a name that can't be
+            asked for or trusted; or it is a link, and nobody hears of links.
         UnreachableError: the server breaks off for good, or gives other than it lists.
     """
     listed = tuple(files)
@@ -74,6 +79,8 @@ def fetch(
     for file in listed:
         if paths.is_pattern(file.path):
             raise _unnameable(file.path)
+        if paths.is_kept(file.path):
+            raise _kept(file.path)
         target = root / file.path
         if not target.parent.resolve().is_relative_to(root) or target.is_symlink() or target.is_dir():
             raise _in_the_way(target)
@@ -148,6 +155,15 @@ def _in_the_way(path: Path) -> InputError:
         expected="nothing there but files that were fetched",
         found="a link or a folder",
         next_step="fetch into another folder with '--output'",
+    )
+
+
+def _kept(path: str) -> InputError:
+    return InputError(
+        f"{path} can't be fetched",
+        expected="nothing that programs of this machine would take for their own",
+        found="a name below .git, .snakemake or .relance",
+        next_step="let the workflow write it elsewhere",
     )
 
 

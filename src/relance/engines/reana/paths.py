@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _LONGEST = 4000  # bytes
 _LONGEST_PART = 255  # bytes
+_KEPT = frozenset({".git", ".snakemake", ".relance"})
 _GLOB = frozenset("*?[]")
 
 
@@ -24,3 +25,8 @@ def is_safe(path: str) -> bool:
 def is_pattern(path: str) -> bool:
     """Tell whether a server would take a path for a pattern of several."""
     return bool(_GLOB & set(path))
+
+
+def is_kept(path: str) -> bool:
+    """Tell whether a program of this machine would take a file for its own, and do as it says."""
+    return not _KEPT.isdisjoint(path.split("/"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import IO, Any, Self
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -17,7 +17,16 @@ from requests.adapters import HTTPAdapter
 from relance.engines.reana.model import Login
 from relance.engines.reana.refusals import NEXT, LinkError, RefusedError, UnreachableError
 from relance.errors import InputError, MissingPartError, RelanceError
-from relance.store.http import BREAKS, LONGEST_PAUSE, LoginHeader, asked_pause, limited, origin
+from relance.store.http import (
+    BREAKS,
+    LONGEST_PAUSE,
+    Distrust,
+    LoginHeader,
+    asked_pause,
+    distrust,
+    limited,
+    origin,
+)
 from relance.store.registry.reference import is_loopback
 
 LARGEST_ANSWER = 256 << 20
@@ -29,6 +38,8 @@ _TRIES_AT_FIRST = 2
 _REDIRECTS = 5
 _SMALL = 1 << 20  # bytes of an error
 _MOST_WORDS = 500
+_SHORTEST_TOKEN = 8
+"""Letters; a shorter one would be found in words that aren't it."""
 _WAIT = frozenset({429, 503})
 """Statuses that say that nothing was done."""
 _BROKEN = frozenset({408, 500, 502, 504})
@@ -131,9 +142,9 @@ class Session:
         for trial in range(1, _TRIES + 1):
             try:
                 answer = self._redirected(method, url, headers or {}, body)
-            except requests.exceptions.SSLError:
-                raise self._untrusted() from None
             except BREAKS as error:
+                if (wrong := distrust(error)) is not None:
+                    raise self._untrusted(wrong) from None
                 # A server that never answered is rather not there than busy.
                 tries = _TRIES if self._reached else _TRIES_AT_FIRST
                 if trial >= tries or not (repeatable or _never_sent(error)):
@@ -197,9 +208,16 @@ class Session:
         if expected.isdecimal() and len(data) < int(expected):
             raise requests.ConnectionError("the answer was cut off")
         try:
-            return json.loads(data)
+            return json.loads(self._without_token(data))
         except (ValueError, RecursionError):
             raise self.broken("an answer that isn't JSON") from None
+
+    def _without_token(self, data: bytes) -> bytes:
+        """Return an answer without the token: logs and commands that hold it are shown and recorded."""
+        if len(self._access.token) >= _SHORTEST_TOKEN:
+            for form in _forms(self._access.token):
+                data = data.replace(form.encode(), "…".encode())
+        return data
 
     def broken(self, found: str) -> UnreachableError:
         """Return the error for a server that doesn't do what servers do."""
@@ -217,7 +235,9 @@ class Session:
 
     def cleaned(self, text: str) -> str:
         """Return a server's words on one line, without the token, should it say that back to us."""
-        words = text.replace(self._access.token, "…") if self._access.token else text
+        words = text
+        for form in _forms(self._access.token):
+            words = words.replace(form, "…")
         return " ".join("".join(one if one.isprintable() else " " for one in words).split())[:_MOST_WORDS]
 
     def pause(self, seconds: float) -> None:
@@ -303,10 +323,17 @@ class Session:
             return ""
         return self.cleaned(said) if isinstance(said, str) else ""
 
-    def _untrusted(self) -> MissingPartError:
-        error = self.broken("a certificate that can't be trusted")
-        error.next_step = "give the file of the authority that signed it with '--ca-file'"
+    def _untrusted(self, wrong: Distrust) -> MissingPartError:
+        error = self.broken(wrong.found)
+        error.next_step = wrong.next_step
         return error
+
+
+def _forms(token: str) -> tuple[str, ...]:
+    """Return a token as it may be written, in addresses too."""
+    return (
+        tuple(dict.fromkeys((token, quote_plus(token), quote(token), quote(token, safe="")))) if token else ()
+    )
 
 
 def _never_sent(error: Exception) -> bool:

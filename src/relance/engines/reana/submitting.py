@@ -18,6 +18,7 @@ from relance.engines.reana.notes import Note, Origin
 from relance.engines.reana.refusals import RefusedError, UnreachableError
 from relance.engines.reana.uploading import upload
 from relance.model import Digest
+from relance.store.locking import locked
 from relance.store.registry.transfer import Told
 
 _NOT_YET = frozenset({Status.CREATED})
@@ -86,6 +87,23 @@ def submit(
         UnreachableError: the server is gone; the same call goes on.
     """
     asked = request.digest(client.server.address)
+    # Of two processes that send the same, one would replace files below the run that the other has started.
+    lock = folder / "locks" / asked.removeprefix("sha256:")
+    with locked(lock, shared=False, waiting=lambda: say("another process sends the same; waiting for it")):
+        return _submit(client, request, asked, folder, again=again, threads=threads, told=told, say=say)
+
+
+def _submit(
+    client: Client,
+    request: Request,
+    asked: Digest,
+    folder: Path,
+    *,
+    again: bool,
+    threads: int,
+    told: Told,
+    say: Callable[[str], None],
+) -> Submitted:
     warnings: tuple[str, ...] = ()
     found = None if again else _on_its_way(client, request, asked, folder)
     if found is None or found[1].status in _NOT_YET:

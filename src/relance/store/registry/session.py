@@ -16,7 +16,16 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from relance.errors import MissingPartError
-from relance.store.http import BREAKS, LONGEST_PAUSE, LoginHeader, asked_pause, limited, origin
+from relance.store.http import (
+    BREAKS,
+    LONGEST_PAUSE,
+    Distrust,
+    LoginHeader,
+    asked_pause,
+    distrust,
+    limited,
+    origin,
+)
 from relance.store.registry import challenge
 from relance.store.registry.challenge import Challenge
 from relance.store.registry.credentials import Credentials, Keyring
@@ -139,9 +148,9 @@ class Session:
                     self._log_in(answer.headers.get("WWW-Authenticate", ""), used)
                     logged_in = True
                     answer = self._redirected(method, url, headers or {}, body, self._authorization)
-            except requests.exceptions.SSLError as error:
-                raise self._untrusted() from error
             except BREAKS as error:
+                if (wrong := distrust(error)) is not None:
+                    raise self._untrusted(wrong) from error
                 # A registry that never answered is rather not there than busy.
                 if trial >= (tries if self._reached else min(tries, _TRIES_AT_FIRST)):
                     raise self._broken(_told_of(error)) from error
@@ -302,9 +311,9 @@ class Session:
             )
         return error
 
-    def _untrusted(self) -> MissingPartError:
-        error = self.refusal("a certificate that can't be trusted")
-        error.next_step = "give the file of the authority that signed it with '--ca-file'"
+    def _untrusted(self, wrong: Distrust) -> MissingPartError:
+        error = self.refusal(wrong.found)
+        error.next_step = wrong.next_step
         return error
 
     def _broken(self, found: str) -> BrokenError:

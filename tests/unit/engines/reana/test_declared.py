@@ -1,6 +1,7 @@
 """What a reana.yaml declares: what is sent, what is refused, how parameters are typed, what a bundle is."""
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -59,6 +60,16 @@ def test_inputs_belong_to_the_definition_only_where_the_workflow_lists_nothing(f
     assert found.definition == ("Snakefile", "reana.yaml", "rules/a.smk")
 
 
+def test_a_folder_of_which_nothing_is_sent_is_told(folder: Path) -> None:
+    for name in ("empty/below", "ignored", "some/below"):
+        (folder / name).mkdir(parents=True)
+    (folder / "ignored/a.log").touch()
+    (folder / "some/below/a.txt").touch()
+    (folder / ".gitignore").write_text("*.log\n")
+    found = declared.read(written(folder, inputs={"directories": ["empty", "ignored", "some"]}))
+    assert (found.empty, found.inputs) == (("empty", "ignored"), ("some/below/a.txt",))
+
+
 @pytest.mark.parametrize(
     ("sections", "told"),
     [
@@ -76,6 +87,8 @@ def test_inputs_belong_to_the_definition_only_where_the_workflow_lists_nothing(f
         ({"workflow": {"type": "snakemake"}}, "'file' or 'specification'"),
         ({"workflow": {"type": "snakemake", "file": "../Snakefile"}}, "../Snakefile"),
         ({"outputs": {"files": ["../../home"]}}, "inside the analysis"),
+        ({"inputs": {"files": ["pipe"]}}, "a pipe, a socket or a device"),
+        ({"inputs": {"directories": ["odd"]}}, "another name"),
     ],
 )
 def test_what_a_server_or_this_machine_must_not_get_is_refused_with_its_line(
@@ -85,6 +98,9 @@ def test_what_a_server_or_this_machine_must_not_get_is_refused_with_its_line(
     (folder / "link").symlink_to(tmp_path / "outside")
     (folder / "linked").mkdir()
     (folder / "linked/inner").symlink_to(folder / "data")
+    os.mkfifo(folder / "pipe")
+    (folder / "odd").mkdir()
+    (folder / "odd/a\\b.txt").touch()
     with pytest.raises(InputError) as error:
         declared.read(written(folder, **sections))
     assert told in str(error.value)
@@ -134,6 +150,12 @@ def test_a_snakemake_workflow_is_expanded_with_its_steps_and_their_order() -> No
         ("a", "bash:5", ["make"]),
         ("b", "bash:5", ["add"]),
     ]
+
+
+def test_what_belongs_to_bundles_is_not_told_to_a_server_that_knows_none(folder: Path) -> None:
+    workflow = {"type": "snakemake", "file": "Snakefile", "files": [], "directories": ["rules"]}
+    found = expansion.expanded(declared.read(written(folder, workflow=workflow)), ())
+    assert sorted(found["workflow"]) == ["file", "specification", "type"]
 
 
 @pytest.mark.parametrize("language", [Language.YADAGE, Language.CWL])
