@@ -18,9 +18,9 @@ import psutil
 import pytest
 from tests.contract.conftest import ANALYSES, Relance, containers_of, say
 
-from relance.engines import isolated
 from relance.engines.base import Watch
-from relance.engines.isolated import IsolatedEngine
+from relance.engines.isolated import preparing
+from relance.engines.isolated.engine import IsolatedEngine
 from relance.engines.sandbox.kinds import BubblewrapSandbox
 from relance.errors import MissingPartError
 from relance.model import Digest, ImageRef, RunRequest, RunResult, RunStatus, RuntimeKind
@@ -102,7 +102,7 @@ def bench(
             "APPTAINERENV_LEAK": TOKEN,
             "SINGULARITYENV_LEAK": TOKEN,
         }
-        engine = isolated.prepare(
+        engine = preparing.prepare(
             images, folder / "runs", wanted=kind, trusted=False, outer=outer, say=lambda _: None
         )
         assert engine.sandbox.kind is kind
@@ -265,13 +265,13 @@ def _line(process: psutil.Process) -> list[str]:
 KILLED = """
 import os, sys
 from pathlib import Path
-from relance.engines import isolated
+from relance.engines.isolated import preparing
 from relance.engines.base import Watch
 from relance.model import Digest, ImageRef, RunRequest, RuntimeKind
 
 work, kind, config, file = Path(sys.argv[1]), RuntimeKind(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
 image = ImageRef("toy", ("docker://relance/toy",), Digest(config), file)
-engine = isolated.prepare(
+engine = preparing.prepare(
     lambda _: (image,), work / "runs", wanted=kind, trusted=False, outer=os.environ, say=print
 )
 request = RunRequest(work / "analysis", settings={"pause": 62.5})
@@ -375,7 +375,7 @@ def test_plain_processes_are_refused_to_what_is_not_trusted(
     tmp_path: Path, images: Callable[[RuntimeKind], tuple[ImageRef, ...]]
 ) -> None:
     with pytest.raises(MissingPartError) as raised:
-        isolated.prepare(
+        preparing.prepare(
             images, tmp_path, wanted=RuntimeKind.PLAIN, trusted=False, outer=os.environ, say=lambda _: None
         )
     assert "--trust" in raised.value.next_step

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from relance.capsule.model import Capsule, Role
-from relance.engines.isolated import IsolatedEngine, Start
+from relance.engines.isolated.engine import IsolatedEngine
+from relance.engines.isolated.start import Start
 from relance.errors import InputError
 from relance.model import UNKNOWN, Digest, JobRecord, RunRecord, RuntimeKind
 from relance.recast.known import Layered, known

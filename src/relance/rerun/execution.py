@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from relance.engines import environments, isolated, leavings, snakemake
+from relance.engines import environments, leavings, snakemake
 from relance.engines.base import Watch
-from relance.engines.isolated import MALFORMED, IsolatedEngine, Start
+from relance.engines.isolated import preparing
+from relance.engines.isolated.engine import IsolatedEngine
+from relance.engines.isolated.forged import MALFORMED, not_snakemakes
+from relance.engines.isolated.start import Start
 from relance.engines.limits import USUAL, Limits
 from relance.engines.snakemake import RunFolder
 from relance.errors import InputError
@@ -81,7 +84,7 @@ def engine(work: Work, settings: Settings) -> IsolatedEngine:
     # Work folders come and go; environments are known by what is in them, and serve the next as well.
     root = environments.root_for(work.folder, settings.cache, lambda *_: settings.cache == Path())
     locked = environments.of_analysis(analysis, root)
-    return isolated.prepare(
+    return preparing.prepare(
         Images(work.store, work.capsule, analysis, settings.say).ready,
         work.runs,
         wanted=settings.runtime,
@@ -124,7 +127,7 @@ def graph(
     try:
         found, problem = sources.graph(line, work.analysis, {}, call)
     except MALFORMED as error:
-        raise isolated.not_snakemakes(folder, error) from error
+        raise not_snakemakes(folder, error) from error
     if found is not None:
         _require_inside(work, (path for job in found.jobs for path in (*job["output"], *job["log"])))
     if found is None:
@@ -189,7 +192,7 @@ def run(  # noqa: PLR0917 - the last two are what was known before it
     try:
         record = build.record(request, effects)
     except MALFORMED as error:
-        raise isolated.not_snakemakes(folder, error) from error
+        raise not_snakemakes(folder, error) from error
     _require_inside(work, (path for job in record.jobs for path in (*job.outputs, *job.logs)))
     return Rerun(result, record, files.write(record, folder.path))
 
