@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import hist
 import numpy as np
+import psutil
 import pytest
 import uproot
 from PIL import Image
@@ -132,6 +135,13 @@ class Verifying:
             command, cwd=self.store.folder, env=environment, capture_output=True, text=True, check=False
         )
 
+    def start(self, *arguments: str, scratch: Path) -> "subprocess.Popen[bytes]":
+        """Start the command as a shell on a terminal does, in a process group of its own."""
+        environment = os.environ | {"RELANCE_STORE": str(self.store.folder), "TMPDIR": str(scratch)}
+        environment["XDG_CACHE_HOME"] = str(self.store.folder.parent / "cache")
+        command = [sys.executable, "-m", "relance", *arguments]
+        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True)
+
     def report(self, *arguments: str, network: bool = True) -> tuple[int, Any]:
         done = self("verify", "counting", "--json", "--quiet", *arguments, network=network)
         assert done.stdout, done.stderr
@@ -174,6 +184,35 @@ def root(folder: Path) -> bytes:
     with uproot.recreate(path) as file:
         file["mll"] = filled
     return path.read_bytes()
+
+
+@pytest.mark.container
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_an_impatient_second_signal_leaves_nothing_of_a_rerun_either(
+    verifying: Verifying, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    sleeping = SNAKEFILE.replace(b"echo no such quark >&2; exit 7", b": > begun; sleep 64.5")
+    verifying.written(
+        verifying.capsule(
+            "results/never.txt",
+            files={"Snakefile": (sleeping, Role.SOURCE), "results/never.txt": (b"", Role.PRODUCT)},
+        )
+    )
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    arguments = ("verify", "counting", "--rerun", "--runtime", "apptainer")
+    with verifying.start(*arguments, scratch=scratch) as running:
+        while not list(scratch.glob("*/analysis/begun")):
+            assert running.poll() is None, running.communicate()
+            time.sleep(0.02)
+        for _ in range(3):  # Ctrl-C, pressed until something is seen
+            os.killpg(running.pid, number)
+            time.sleep(0.05)
+        _, told = running.communicate()
+    assert (running.returncode, b"type the same command to go on" in told) == (status, True)
+    assert list(scratch.iterdir()) == []
+    lines = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    assert [line for line in lines if str(tmp_path) in line] == []
 
 
 @pytest.mark.container
