@@ -17,7 +17,7 @@ from relance.capsule.model import Capsule
 from relance.errors import InputError
 from relance.model import Digest
 from relance.publish import rocrate
-from relance.publish.rocrate import Payload
+from relance.publish.entities.model import Payload
 from relance.store.layout import Layout
 
 

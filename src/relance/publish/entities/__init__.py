@@ -1,0 +1,1 @@
+"""What an RO-Crate tells of a capsule, entity by entity."""
