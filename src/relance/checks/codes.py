@@ -59,7 +59,7 @@ CODES = _codes(
     ("RL109", _E, "a text with braces can't be filled in", None),
     ("RL110", _E, "what is scattered is no list", None),
     ("RL111", _N, "a stage has cases, and none that holds always", None),
-    ("RL112", _W, "a command asks for a parameter that reana.yaml doesn't have", None),
+    ("RL112", _E, "a command has a `$` that REANA can't fill in", None),
     ("RL113", _E, "an empty list is scattered: yadage leaves the stage out", None),
     ("RL201", _W, "an image has a tag that moves (`latest`, `master`), or none", None),
     ("RL202", _N, "an image has a tag and no digest", None),

@@ -21,11 +21,9 @@ _STEP = (
     *("unpacked_image", "htcondor_max_runtime", "htcondor_accounting_group", "slurm_partition", "slurm_time"),
     *("c4p_cpu_cores", "c4p_memory_limit", "c4p_additional_requirements", "inputs", "params", "outputs"),
 )
-_PARAMETER = re.compile(r"(?<!\$)\$(?:\{(?P<braced>[A-Za-z_][\w.]*)\}|(?P<plain>[A-Za-z_]\w*))")
-_SET = re.compile(
-    r"(?:^|[\s;&|(])(?:export\s+|local\s+|for\s+|read\s+(?:-\w+\s+)*)?(?P<name>[A-Za-z_]\w*)(?==|\s+in\b)"
-)
-_READ = re.compile(r"\bread\s+(?:-\w+\s+)*(?P<name>[A-Za-z_]\w*)")
+
+# What REANA fills in with Python's `string.Template`, at which it fails if there is no such parameter.
+_DOLLAR = re.compile(r"\$(?:\$|\{[^}]*\}|[A-Za-z_]\w*|.?)", re.ASCII | re.DOTALL)
 
 
 def check(steps: Iterable[SerialStep], found: ReanaFile | None) -> Iterator[Finding]:
@@ -42,19 +40,19 @@ def check(steps: Iterable[SerialStep], found: ReanaFile | None) -> Iterator[Find
             yield wrong_value(step.place_of["compute_backend"], subject, _BACKENDS, str(backend))
         yield from _needed(step)
         for command, place in step.commands:
-            names = {match["braced"] or match["plain"] for match in _PARAMETER.finditer(command)}
-            asked |= names
-            own = {match["name"] for match in (*_SET.finditer(command), *_READ.finditer(command))}
-            braced = {match["braced"] for match in _PARAMETER.finditer(command) if match["braced"]}
-            for name in sorted(braced - own - known.keys()):
-                if found is not None and not name.isupper() and not name.startswith("_"):
+            dollars = tuple(dict.fromkeys(_DOLLAR.findall(command)))
+            asked |= {_name(text) for text in dollars}
+            for text in dollars:
+                name = _name(text)
+                if found is not None and text != "$$" and name not in known:
                     yield Finding(
                         "RL112",
                         place,
                         f"step '{step.name}'",
                         expected=f"one of {', '.join(sorted(known)) or 'no parameters'}",
-                        found=f"${{{name}}}",
-                        next_step=suggestion(name, known) or "add it to 'inputs: parameters:'",
+                        found=text,
+                        next_step=suggestion(name.rpartition(".")[2], known)
+                        or f"write ${text} for the shell's own, or add it to 'inputs: parameters:'",
                     )
     for name in known:
         if found is not None and name not in asked:
@@ -66,6 +64,10 @@ def check(steps: Iterable[SerialStep], found: ReanaFile | None) -> Iterator[Find
                 found="none",
                 next_step="correct its name, or remove it",
             )
+
+
+def _name(dollar: str) -> str:
+    return dollar[1:].strip("{}")
 
 
 def images(steps: Iterable[SerialStep]) -> Iterator[Named]:

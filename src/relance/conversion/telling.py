@@ -8,7 +8,7 @@ from pathlib import Path
 
 from relance.drafting.converted import GivenValue, Need, Product
 from relance.drafting.words import OUTSIDE
-from relance.languages import snakefile
+from relance.languages import onreana, snakefile
 from relance.languages.model import (
     Command,
     Commands,
@@ -63,7 +63,7 @@ def needs(workflow: Workflow, parameters: Mapping[str, Json]) -> tuple[Need, ...
     found: dict[tuple[str, str], list[str]] = {}
     for rule, step in _running(workflow):
         said = step.environment.resources if isinstance(step.environment, Container) else ()
-        declared = [(kind(name), name) for name in said]
+        declared = [(kind(name), name) for name in said if not onreana.is_way(name)]
         kinds = {known for known, _ in declared}
         texts = list(_texts(step, parameters))
         shown = [

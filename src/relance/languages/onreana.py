@@ -10,9 +10,9 @@ from relance.languages.literals import quoted
 NAMED = {"GRIDProxy": "voms_proxy: True", "KRB5Auth": "kerberos: True"}
 """yadage's words for what a step needs → REANA's."""
 
-_KNOWN = re.compile(
-    r"kerberos|voms_proxy|rucio|compute_backend|unpacked_img|(kubernetes|htcondor|slurm)_[a-z_]+"
-)
+_WAY = r"compute_backend|unpacked_img|(kubernetes|htcondor|slurm|c4p)_[a-z_]+"
+_KNOWN = re.compile(rf"kerberos|voms_proxy|rucio|{_WAY}")
+_ONLY_WAYS = re.compile(rf"({_WAY}): .*", re.DOTALL)
 
 
 def lines(resources: Iterable[str]) -> list[str]:
@@ -22,6 +22,11 @@ def lines(resources: Iterable[str]) -> list[str]:
     """
     found = dict(pair for name in resources for pair in _pairs(NAMED.get(name, name)))
     return ["    resources:", *(f"        {key}={value}," for key, value in found.items())] if found else []
+
+
+def is_way(resource: str) -> bool:
+    """Return whether a resource only says how REANA runs a step, and brings nothing from outside."""
+    return all(_ONLY_WAYS.fullmatch(one) for one in resource.split(", "))
 
 
 def _pairs(resource: str) -> Iterator[tuple[str, str]]:

@@ -28,6 +28,8 @@ class Sources:
     """What a reference stands under."""
     read: Callable[[Path, Path], Document] = yamlfile.read
     """Reads a file; its second argument is its name in messages."""
+    identified: Callable[[Document, str], tuple[str | int, ...] | None] | None = None
+    """Finds what bears an identifier; None: references lead by keys and indices only."""
     _documents: dict[Path, Document] = field(default_factory=dict)
     _followed: int = 0
 
@@ -81,6 +83,7 @@ class Sources:
                 "a reference leads nowhere",
                 found=repr(reference),
                 expected="a file within the toplevel, relative to it or to this file",
+                next_step="correct this line, or name the folder that holds all with --toplevel",
             )
         link = (str(target.path), fragment.strip("/"))
         if link in part.above:
@@ -93,6 +96,8 @@ class Sources:
             main=part.main and target is part.document,
             above=(*part.above, link),
         )
+        if self.identified and (keys := self.identified(target, fragment)) is not None:
+            return replace(found, keys=keys)
         for key in (unquote(one) for one in fragment.split("/") if one):
             found = found.at(key.replace("~1", "/").replace("~0", "~"), part, reference)
         return found
@@ -264,11 +269,11 @@ class Part:
             raise self.refusal(f"{what} has no '{key}'", found="nothing", expected=f"the key '{key}'")
         return part
 
-    def refusal(self, what: str, *, found: str, expected: str) -> InputError:
+    def refusal(
+        self, what: str, *, found: str, expected: str, next_step: str = "correct this line"
+    ) -> InputError:
         """Return the error that tells where something is wrong."""
-        return InputError(
-            f"{self.where}: {what}", expected=expected, found=found, next_step="correct this line"
-        )
+        return InputError(f"{self.where}: {what}", expected=expected, found=found, next_step=next_step)
 
     def _key(self, key: str) -> Part:
         return replace(self, keys=(*self.keys, key))

@@ -241,6 +241,7 @@ CASES = [
     Case(
         "RL001", "recast.yml:4", yadage(FIRST, **{"recast.yml": ENTRY}), "spec: s.yml#/write", "spec: t.yml"
     ),
+    Case("RL001", "recast.yml:4", yadage(FIRST, **{"recast.yml": ENTRY}), "spec: s.yml#/w", "spec: s.yml#/v"),
     Case("RL104", "workflow.yml:2", yadage(FIRST + SECOND), "[init]", "[second]"),
     Case("RL105", "workflow.yml:6:5", yadage(ZIPPED), "also: [3, 4]", "also: [3]"),
     Case("RL106", "reana.yaml:4", yadage(FROM_INIT, **USED), "word: hello\n", "word: hello\n    wrod: x\n"),
@@ -252,6 +253,9 @@ CASES = [
     Case("RL110", "workflow.yml:5:18", yadage(ZIPPED), "text: [1, 2]", "text: both"),
     Case("RL111", "workflow.yml:6:5", yadage(CASES_STAGE), "if: 'true'", "if: '.x'"),
     Case("RL112", "reana.yaml:16", serial(), "${events}", "${events} ${event}"),
+    Case("RL112", "reana.yaml:16", serial(), "${events}", "${events} $HOME"),
+    Case("RL112", "reana.yaml:16", serial(), "${events}", "${events} $(date)"),
+    Case("RL112", "reana.yaml:16", serial(), "${events}", "${events} ${inputs.parameters.events}"),
     Case("RL113", "workflow.yml:5:18", yadage(ZIPPED), "text: [1, 2], also: [3, 4]", "text: [], also: []"),
     Case("RL201", "reana.yaml:14", serial(), "some/image:1@sha256:0", "some/image:latest"),
     Case("RL201", "s.yml:11:56", yadage(CONTAINED), "imagetag: '1'", "imagetag: latest"),

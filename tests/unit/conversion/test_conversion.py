@@ -123,6 +123,16 @@ def test_a_workflow_alone_tells_what_its_last_stages_publish(entry: Path) -> Non
     assert set(interface.inputs) == {"signal"}
 
 
+def test_what_says_how_reana_runs_a_step_is_told_and_is_nothing_from_outside(entry: Path) -> None:
+    step = entry.parent / "specs/step.yml"
+    resources = "'1', resources: [{compute_backend: slurmcern}, {kerberos: true}]"
+    step.write_text(step.read_text().replace("'1'", resources))
+    done = said(entry)
+    assert "compute_backend: slurmcern says how REANA runs the step; it has no effect here" in done.output
+    outside = reading.load(next((entry.parent / "out/specs").glob("*.yaml"))).outside
+    assert [one.name for one in outside] == ["kerberos: True"]
+
+
 def test_what_tells_which_jobs_there_are_is_kept(entry: Path) -> None:
     step = entry.parent / "specs/step.yml"
     step.write_text(

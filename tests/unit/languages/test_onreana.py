@@ -23,5 +23,12 @@ def test_a_value_that_is_code_stays_text() -> None:
     assert line == '        compute_backend="\\"; import os #",'
 
 
+def test_what_only_says_how_reana_runs_a_step_brings_nothing_from_outside() -> None:
+    assert onreana.is_way("compute_backend: slurmcern")
+    assert onreana.is_way("kubernetes_memory_limit: 256Mi, kubernetes_uid: 500")
+    assert not onreana.is_way("kubernetes_uid: 500, kerberos: True")
+    assert not onreana.is_way("CVMFS")
+
+
 def test_a_step_that_needs_nothing_has_no_resources() -> None:
     assert onreana.lines(["CVMFS"]) == []

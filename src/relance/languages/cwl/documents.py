@@ -22,15 +22,19 @@ if TYPE_CHECKING:
 
 VERSIONS = ("v1.0", "v1.1", "v1.2")
 _CLASSES = ("CommandLineTool", "Workflow", "ExpressionTool", "Operation")
+_SIGN = re.compile(
+    rf"""^\s*\{{?\s*["']?cwlVersion["']?\s*: | ^["']?class["']?\s*:\s*["']?({"|".join(_CLASSES)})\b""",
+    re.MULTILINE | re.VERBOSE,
+)
 
 
 def is_cwl(path: Path) -> bool:
-    """Return whether a file is of this language, judged by a line that every such document has."""
+    """Return whether a file is of this language, judged by lines that every such document has."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return False
-    return re.search(r"""^\s*\{?\s*["']?cwlVersion["']?\s*:""", text, re.MULTILINE) is not None
+    return _SIGN.search(text) is not None
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def root(toplevel: Path, file: str, wanted: str = "") -> Process:
         InputError: it isn't there, lies outside of the toplevel, or isn't of this language.
         MissingPartError: the library that checks it isn't installed.
     """
-    sources = Sources(toplevel, "$import", functools.partial(read, toplevel=toplevel))
+    sources = Sources(toplevel, "$import", functools.partial(read, toplevel=toplevel), _identified)
     return _process(replace(sources.root(file), main=False), wanted, None)
 
 
@@ -85,13 +89,27 @@ def _process(part: Part, wanted: str, version: str | None) -> Process:
     found = {str(one.mapping().get("id", "")).lstrip("#"): one for one in graph.each()}
     name = wanted or "main"
     if name not in found:
-        known = ", ".join(sorted(found))
         raise part.refusal(
-            f"there is no process '{name}'; name one as FILE#PROCESS",
-            found=known or "none",
-            expected=f"#{name}",
+            f"there is no process '{name}'",
+            found=", ".join(sorted(found)) or "none",
+            expected=f"#{name}" if wanted else "one called main, or the name of one",
+            next_step=f"name one: {part.document.path}#PROCESS",
         )
     return Process(found[name], written, name)
+
+
+def _identified(document: Document, fragment: str) -> tuple[str | int, ...] | None:
+    """Return the keys that lead to a type of a packed document, which `#file.yml/name` names."""
+    several: list[tuple[tuple[str | int, ...], Any]] = [((), document.value)] if fragment else []
+    while several:
+        keys, value = several.pop()
+        if isinstance(value, dict):
+            if value.get("name") == f"#{fragment}":
+                return keys
+            several += [((*keys, key), item) for key, item in value.items()]
+        elif isinstance(value, list):
+            several += [((*keys, index), item) for index, item in enumerate(value)]
+    return None
 
 
 def read(path: Path, shown: Path, *, toplevel: Path) -> Document:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import graphlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -97,6 +98,7 @@ class _Reader:
         for name, one in documents.listed(part.get("steps"), "id"):
             for _, handed in documents.listed(one.get("in"), "id"):
                 _link(handed, "source", process, known, step=documents.local(name))
+        _check_circles(part, steps)
         return Workflow(version, inputs, tuple(results), steps)
 
     def _step(self, name: str, part: Part, process: Process, needs: Requirements) -> Step:
@@ -165,6 +167,23 @@ class _Reader:
             None if value is None else limits.text(value, process.version),
             bool(part.mapping().get("loadContents")),
         )
+
+
+def _check_circles(part: Part, steps: tuple[Step, ...]) -> None:
+    """Refuse steps that wait for each other."""
+    before = {
+        step.name: [source.rpartition("/")[0] for one in step.inputs for source in one.link.sources]
+        for step in steps
+    }
+    try:
+        tuple(graphlib.TopologicalSorter(before).static_order())
+    except graphlib.CycleError as error:
+        circle = list(reversed(error.args[1]))
+        first = dict(documents.listed(part.get("steps"), "id"))
+        where = next((one for name, one in first.items() if documents.local(name) == circle[0]), part)
+        raise where.refusal(
+            "steps wait for each other", found=" → ".join(circle), expected="a beginning"
+        ) from error
 
 
 def _link(part: Part, key: str, process: Process, known: set[str] | None, step: str = "") -> Link:

@@ -153,9 +153,15 @@ def from_yaml(text: str, name: str) -> Json:
 
 def _json(value: Json, name: str) -> Json:
     if isinstance(value, dict):
-        return {str(key): _json(item, name) for key, item in value.items()}
+        return {_key(key): _json(item, name) for key, item in value.items()}
     if isinstance(value, list):
         return [_json(item, name) for item in value]
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     raise PlanError(f"'{name}' publishes {value!r}, which JSON can't say")
+
+
+def _key(key: Json) -> str:
+    """Return a mapping's key as JSON has it: what YAML takes for true or null is spelt so."""
+    words = {True: "true", False: "false", None: "null"}
+    return words[key] if key is None or isinstance(key, bool) else str(key)

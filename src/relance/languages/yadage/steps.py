@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from relance.errors import InputError
+from relance.languages import onreana
 from relance.languages.model import (
     Command,
     Constant,
@@ -33,7 +35,17 @@ def read(toplevel: Path, reference: str) -> tuple[Step, tuple[Note, ...]]:
     """
     file, _, fragment = reference.partition("#")
     whole = Sources(toplevel).root(file)
-    part = whole.sources.follow(whole, f"#{fragment}") if fragment.strip("/") else whole
+    try:
+        part = whole.sources.follow(whole, f"#{fragment}") if fragment.strip("/") else whole
+    except InputError as error:
+        if not error.subject.startswith(f"{whole.where}: "):
+            raise
+        raise InputError(
+            f"the step '{reference}' isn't there",
+            expected=error.expected,
+            found="none",
+            next_step="correct its name",
+        ) from error
     notes: list[Note] = []
     found = step(part.followed(), notes)
     return found, tuple(dict.fromkeys(notes))
@@ -113,7 +125,7 @@ def _container(part: Part, notes: list[Note]) -> Container:
         notes.append(Note(env.where, "env has no effect, as in yadage: set it in the command"))
     resources = part.get("resources")
     named = tuple(_resource(one.plain()) for one in resources.each()) if resources else ()
-    notes += [Note(part.where, f"needs {name} from outside") for name in named]
+    notes += [Note(part.where, _told(one)) for one in named]
     mounts = part.get("par_mounts")
     return Container(
         image=name,
@@ -185,6 +197,12 @@ def _resource(value: Json) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}: {item}" for key, item in value.items())
     return str(value)
+
+
+def _told(resource: str) -> str:
+    if onreana.is_way(resource):
+        return f"{resource} says how REANA runs the step; it has no effect here"
+    return f"needs {resource} from outside"
 
 
 def _mount(part: Part) -> Mount:

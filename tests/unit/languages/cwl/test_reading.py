@@ -115,6 +115,25 @@ def test_types_have_names(tmp_path: Path, written: str, expected: Any) -> None:
     assert tool(tmp_path, text).inputs[0].type == expected
 
 
+def test_a_type_of_a_packed_document_is_found_by_its_identifier(tmp_path: Path) -> None:
+    packed = """cwlVersion: v1.2
+$graph:
+- id: other
+  class: CommandLineTool
+  baseCommand: echo
+  requirements: [{class: SchemaDefRequirement, types: [{name: '#t.yml/kind', type: enum, symbols: [a]}]}]
+  inputs: []
+  outputs: []
+- id: main
+  class: CommandLineTool
+  baseCommand: echo
+  requirements: [{class: SchemaDefRequirement, types: [{$import: '#t.yml/kind'}]}]
+  inputs: [{id: text, type: '#t.yml/kind'}]
+  outputs: []
+"""
+    assert tool(tmp_path, packed).inputs[0].type == Enum(("a",))
+
+
 def test_a_type_within_itself_and_two_of_one_name_are_refused(tmp_path: Path) -> None:
     text = TOOL.replace("inputs:", f"requirements:\n{NAMED}inputs:").replace("string", "'#self'", 1)
     with pytest.raises(UnsupportedError, match=r"w\.cwl:9: a type isn't supported: found 'self'"):
@@ -211,6 +230,7 @@ def test_what_is_not_cwl_is_refused_with_its_line(tmp_path: Path, old: str, new:
             "w.cwl:9: a reference leads out of the toplevel",
         ),
         ("run: tool.cwl", "run: w.cwl", "references go in a circle"),
+        ("{text: text}", "{text: say/said}", "w.cwl:8: steps wait for each other: found say → say"),
         ("out: [said]", "out: [said]\n    scatter: word", "the step 'say' has no input 'word'"),
     ],
 )
@@ -323,6 +343,7 @@ def test_one_of_several_processes_is_taken_by_its_name(tmp_path: Path) -> None:
     [
         ("#!/usr/bin/env cwl-runner\n\ncwlVersion: v1.0\n", True),
         ('{"cwlVersion": "v1.2"}', True),
+        ("class: CommandLineTool\nbaseCommand: ls\n", True),
         ("stages: []\n", False),
     ],
 )
