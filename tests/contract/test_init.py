@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.contract.conftest import Relance
 
-from relance.drafting import draft
+from relance.drafting import draft, words
 from relance.specification import reading
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def test_a_draft_is_valid_and_says_what_is_left_to_decide(tidy: Relance) -> None
     assert f"{len(told)} places are left to decide" in done.stdout
     for entry in told:
         _, number, question = entry.split(":", 2)
-        assert lines[int(number) - 1].endswith(f"{draft.MARK} {question.strip()}")
+        assert lines[int(number) - 1].endswith(f"{words.MARK} {question.strip()}")
 
 
 def test_a_draft_holds_what_can_be_found(tidy: Relance) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from relance.drafting.words import MARK, dotted_slug, form, quoted, scalar, slug, unique, value_lines
+from relance.drafting.words import MARK, dotted_slug, form, named, quoted, scalar, slug, unique, value_lines
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _SECRET = re.compile(r"token|passw|secret|credential|api_?key", re.IGNORECASE)
@@ -309,5 +309,4 @@ def _line(said: str) -> str:
 
 
 def _rules(names: Iterable[str]) -> str:
-    found = tuple(map(_line, names))
-    return f"rule{'s' if len(found) > 1 else ''} {', '.join(found)}"
+    return named(map(_line, names))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +122,9 @@ def scalar(value: str) -> str:
 def quoted(value: str) -> str:
     """Write text as YAML in quotes, on one line whatever is in it."""
     return json.dumps(value, ensure_ascii=not value.isprintable())
+
+
+def named(names: Iterable[str]) -> str:
+    """Return the names of rules as a sentence has them, with the word before them."""
+    known = list(names)
+    return f"rule{'s' if len(known) > 1 else ''} {', '.join(known)}"
