@@ -16,15 +16,16 @@ from relance.store.store import Store
 pytestmark = pytest.mark.container
 
 GONE = "docker://127.0.0.1:9/tools:1"
+PROGRAM = "scripts/total.sh"
 SNAKEFILE = f"""
 configfile: "config.yaml"
 
 checkpoint count:
-    input: "data/a.txt"
+    input: data="data/a.txt", program=workflow.source_path("scripts/total.sh")
     output: "results/total.json"
     container: "{GONE}"
     params: threshold=config["threshold"]
-    shell: "echo {{{{\\\\\\"total\\\\\\": {{params.threshold}}}}}} > {{output}}"
+    shell: "bash {{input.program}} {{params.threshold}} > {{output}}"
 """
 
 
@@ -42,6 +43,7 @@ def gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Relance:
         "Snakefile": SNAKEFILE,
         "config.yaml": "threshold: 100\n",
         "data/a.txt": "e\n",
+        "scripts/total.sh": """echo '{"total":' $1'}'\n""",
         "specs/counting.yaml": capsules.SPECIFICATION.decode(),
     }
     for name, text in files.items():
@@ -74,6 +76,9 @@ def test_an_analysis_whose_image_is_gone_runs_and_is_captured_with_what_stands_i
     (image,) = captured(gone).images
     assert (image.stands_for, image.written, image.resolved) == (GONE, (GONE,), "run")
     assert captured(gone).run.stand_ins == (GONE,)
+    # Snakemake runs a copy of the script, at another path each time.
+    (job,) = captured(gone).jobs
+    assert (job.record.inputs[1], job.record.command) == (PROGRAM, f"bash {PROGRAM} 100 > results/total.json")
     assert f"stands for {GONE}" in gone("inspect", "counting").stdout
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from snakemake.api import SnakemakeApi
-from snakemake.io import is_flagged
+from snakemake.io import get_flag_value, is_flagged
 from snakemake.settings.types import (
     ConfigSettings,
     DAGSettings,
@@ -63,7 +63,7 @@ def _graph(workflow: Any) -> dict[str, Any]:
 def _job(job: Any) -> dict[str, Any]:
     return {
         "rule": job.rule.name,
-        "inputs": [str(file) for file in job.input],
+        "inputs": [_original(file) for file in job.input],
         "outputs": [str(file) for file in job.output],
         "folders": [str(file) for file in [*job.input, *job.output] if is_flagged(file, "directory")],
         "patterns": [str(pattern) for pattern in job.rule.output if not is_flagged(pattern, "temp")],
@@ -75,6 +75,12 @@ def _job(job: Any) -> dict[str, Any]:
         "image": job.container_img_url,
         "command": job.rule.shellcmd or "",
     }
+
+
+def _original(file: Any) -> str:
+    """Return an input's path; of Snakemake's own copy of a file (`workflow.source_path`) the file's."""
+    copied = get_flag_value(file, "sourcecache_entry")
+    return str(file if copied is None else copied).removeprefix(f"{Path.cwd()}/")
 
 
 def _resolved(job: Any) -> str | None:

@@ -182,6 +182,8 @@ def arguments(
         # A stand-in's pulled image is a text file, which must never be taken for an image by Apptainer.
         images = request.analysis / ".snakemake" / "relance" / f"{runtime}-images"
         given += ["--apptainer-prefix", str(images)]
+    if enclosed:  # jobs see the analysis alone, and so its copies of source files have to lie there
+        given += ["--runtime-source-cache-path", str(request.analysis / ".snakemake" / "source-cache")]
     configurations = [request.configuration] if request.configuration else []
     if request.settings:
         configurations.append(folder.settings)

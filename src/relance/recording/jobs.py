@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, cast
 
 from relance.model import UNKNOWN, CodeKind, CodeRecord, Digest, JobRecord, JobTimes, Parameter, Unknown
-from relance.recording import sources
+from relance.recording import cached, sources
 from relance.recording.sources import EventJob, Events, Graph, Metadata
 
 _Key = tuple[str, ...]
@@ -49,12 +49,17 @@ def find(analysis: Path, graph: Graph | None, events: Events | None, metadata: M
     Those of the events and of the graph, and those that the metadata name upstream of them: the graph has no
     jobs above a checkpoint that is done. With neither events nor graph, all of the metadata.
     """
-    of_graph = {_key(job): job for job in graph.jobs if not _names_only(job)} if graph else {}
+    of_graph = (
+        {_key(job): cached.original(job, analysis) for job in graph.jobs if not _names_only(job)}
+        if graph
+        else {}
+    )
     of_events: dict[_Key, EventJob] = {}
     for job in events.jobs if events else ():
         if not _names_only(job.fields):
-            of_events[_key(job.fields)] = job
-    of_metadata = _grouped(metadata)
+            of_events[_key(job.fields)] = replace(job, fields=cached.original(job.fields, analysis))
+    noted = {path: cached.original(record, analysis) for path, record in metadata.outputs.items()}
+    of_metadata = _grouped(Metadata(noted))
     keys = {*of_graph, *of_events}
     if graph or events:
         _add_upstream(keys, of_graph, of_events, of_metadata)

@@ -14,7 +14,6 @@ import struct
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -22,6 +21,7 @@ from typing import BinaryIO, cast
 from relance.errors import AnalysisError, InputError, MissingPartError
 from relance.store.configuration import Settings
 from relance.store.descriptors import CONFIG_TYPE, LAYER_TYPE, Descriptor
+from relance.store.importing import scripts
 from relance.store.importing.image import SYSTEM
 from relance.store.layout import Layout
 from relance.store.normalise import Image, write_manifest
@@ -37,8 +37,10 @@ _SQUASHFS, _ENCRYPTED = 1, 5
 _MOST_DESCRIPTORS = 1000
 _ARCHITECTURES = {b"01": "386", b"02": "amd64", b"03": "arm", b"04": "arm64", b"06": "ppc64le"}
 
-_ENVIRONMENT = Path(".singularity.d/env/10-docker2singularity.sh")
-_EXPORT = re.compile(r'export ([A-Za-z_][A-Za-z0-9_]*)="(?:\$\{\1:-)?"?((?:[^"\\$`]|\\.)*)"?\}?"', re.ASCII)
+_SCRIPTS = (  # in the order in which Apptainer reads them; the second is what a definition file says
+    Path(".singularity.d/env/10-docker2singularity.sh"),
+    Path(".singularity.d/env/90-environment.sh"),
+)
 _EPOCH = "1970-01-01T00:00:00Z"
 _LINE = re.compile(r"^-\S+ +\S+ +(\d+) ")
 _MOST_TIMES = 100
@@ -127,7 +129,7 @@ def take_in(layout: Layout, path: Path, architecture: str) -> Image:
                 found=f"exit status {done.returncode}: {_last(done.stderr)}",
                 next_step="get the file again from its publisher, and check the free space of the store",
             )
-        environment = _environment(tree / _ENVIRONMENT)
+        environment = scripts.exported(_text(tree / path) for path in _SCRIPTS)
         with tempfile.TemporaryFile(dir=layout.folder) as packed:
             _pack(tree, packed)
             with layout.writer() as blob:
@@ -195,20 +197,13 @@ def _open_up(path: Path) -> None:
         path.chmod(stat.S_IMODE(mode) | wanted)
 
 
-def _environment(script: Path) -> Mapping[str, str]:
-    """Return what a script of Singularity's exports as plain text; what it computes is left to itself."""
+def _text(script: Path) -> str:
     try:
         if not stat.S_ISREG(script.lstat().st_mode) or script.stat().st_size > 1 << 20:
-            return {}
-        text = script.read_text(encoding="utf-8")
+            return ""
+        return script.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        return {}
-    found = {}
-    for line in text.splitlines():
-        match = _EXPORT.fullmatch(line.strip())
-        if match:
-            found[match[1]] = re.sub(r"\\(.)", r"\1", match[2])
-    return found
+        return ""
 
 
 def _last(text: str) -> str:
