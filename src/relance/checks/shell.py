@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 
 _ROOT = re.compile(
@@ -22,6 +23,8 @@ _STATEMENT = re.compile(r"&&|;|\n|\bthen\b|\bdo\b|\belse\b|(?<![>&])&(?![>&])")
 _MAKES = re.compile(
     r"\bmkdir\b|\binstall\s+-d\b|\bmakedirs\b|\bcreate_directories\b|\bos\.mkdir\b|\bMakeDirectory\b"
 )
+_MKDIR = re.compile(r"mkdir\s+(?:-\S+\s+)*(?P<what>[^;&|<>\n()]*)")
+_ELSEWHERE = re.compile(r"\b(?:cd|pushd)\b")
 _CASE = re.compile(r"\bcase\b.*?\besac\b", re.DOTALL)
 
 
@@ -119,6 +122,19 @@ def reads_home(command: str) -> tuple[int, str] | None:
 def makes_folders(text: str) -> bool:
     """Return whether a command, or the text of a program, makes folders."""
     return _MAKES.search(text) is not None
+
+
+def made_folders(command: str) -> frozenset[str] | None:
+    """Return the folders that a command makes; None if not all of them are named outright after `mkdir`."""
+    made: set[str] = set()
+    for found in _MAKES.finditer(command):
+        named = _MKDIR.match(command, found.start())
+        if named is None or set("${}`*?[\\") & set(named["what"]) or _ELSEWHERE.search(command):
+            return None
+        for word in named["what"].replace('"', " ").replace("'", " ").split():
+            parts = posixpath.normpath(word).split("/")
+            made |= {"/".join(parts[:end]) for end in range(1, len(parts) + 1)}
+    return frozenset(made)
 
 
 def _found(pattern: re.Pattern[str], command: str) -> tuple[int, str] | None:

@@ -135,7 +135,8 @@ def _sections(rule: Rule, snakefile: Snakefile) -> Iterator[Finding]:
 
 def _folders(rule: Rule, snakefile: Snakefile, files: Files, there: frozenset[str]) -> Iterator[Finding]:
     text = rule.command or ""
-    if UNKNOWN in text or shell.makes_folders(text):
+    made = shell.made_folders(text)
+    if UNKNOWN in text or made is None:
         return
     redirected = {match["what"] for match in _REDIRECT.finditer(text)}
     written = _written_to(rule, redirected)
@@ -146,6 +147,8 @@ def _folders(rule: Rule, snakefile: Snakefile, files: Files, there: frozenset[st
         if apart or _made_elsewhere(folder, rule, snakefile, there):
             continue
         direct = value in written
+        if made and (not direct or UNKNOWN in folder or posixpath.normpath(folder) in made):
+            continue
         if not direct and (value in rule.values("log") or _program_makes(text, files)):
             continue
         shown = folder.replace(UNKNOWN, "…")

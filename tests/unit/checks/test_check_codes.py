@@ -272,6 +272,7 @@ CASES = [
     Case("RL301", "Snakefile:8", snakemake(), SHELL, "    run:\n        pass\n", REANA),
     Case("RL302", "Snakefile:6", snakemake(), IMAGE, f'    benchmark:\n        "b.tsv"\n{IMAGE}', REANA),
     Case("RL303", "Snakefile:5", snakemake(), "mkdir -p results; ", "", REANA),
+    Case("RL303", "Snakefile:5", snakemake(), "mkdir -p results; ", "mkdir -p logs; ", REANA),
     Case("RL304", "Snakefile:5", snakemake(), "mkdir -p results; python {input} > ", "cp {input} ", REANA),
     Case("RL305", "Snakefile:9", snakemake(), "set -euo pipefail; ", "fetch | ", REANA),
     Case("RL305", "s.yml:10", yadage(CONTAINED), "produce {text} > {out}", "produce {text} | tee {out}"),

@@ -102,3 +102,23 @@ def test_what_is_left_of_a_command_has_its_length_and_lines(command: str) -> Non
 @given(st.text(alphabet=st.characters(exclude_characters="'"), max_size=30))
 def test_nothing_in_single_quotes_is_acted_on(text: str) -> None:
     assert shell.bare(f"'{text}'").strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "folders"),
+    [
+        ("make > {output}", set()),
+        ("mkdir -p results logs; make", {"results", "logs"}),
+        ("mkdir -p -m 755 ./a/b/ 'c' && make", {"755", "a", "a/b", "c"}),
+        ("mkdir a\nmkdir b | true", {"a", "b"}),
+        ("mkdir -p $(dirname {output})", None),
+        ("mkdir -p results/{wildcards.name}", None),
+        ("mkdir -p results; cd results; mkdir logs", None),
+        ("mkdir -p results; python -c 'import os; os.makedirs(\"logs\")'", None),
+        ("install -d results", None),
+    ],
+)
+def test_folders_that_a_command_makes_are_known_where_it_names_them(
+    command: str, folders: set[str] | None
+) -> None:
+    assert shell.made_folders(command) == folders
