@@ -132,7 +132,7 @@ def _keyed(record: RunRecord, analysis: Path, context: KeyContext) -> tuple[list
     """Return the finished jobs of a record, and by rule why others have no key."""
     jobs = record.jobs
     needed = order.makers(jobs)
-    files = {file.path: file.digest for file in record.files if file.digest != UNKNOWN and not file.altered}
+    files = {file.path: file.digest for file in record.files if file.digest != UNKNOWN}
     altered = frozenset(file.path for file in record.files if file.altered)
     former = ledger.read(analysis)
     keys: dict[int, Digest] = {}

@@ -72,6 +72,20 @@ class Bench:
         entries.write(self.store, Entry(own, found, record.rule, 1.0, (output,)))
         return own
 
+    def know_all(
+        self, record: JobRecord, *outputs: EntryOutput, files: Mapping[str, Digest] | None = None
+    ) -> Digest:
+        """Know a job by all of its outputs; `files`: what it reads, if that isn't `raw` alone."""
+        found = key.ingredients(record, files or {"raw": of("raw")}, CONTEXT)
+        assert not isinstance(found, key.Unkeyed)
+        own = key.of_ingredients(found)
+        entries.write(self.store, Entry(own, found, record.rule, 1.0, outputs))
+        return own
+
+    def file(self, path: str, text: str, *, executable: bool = False) -> EntryOutput:
+        stored = content.put_bytes(self.store.layout, text.encode())
+        return EntryOutput(path, "file", stored.digest, stored.size, (Member("", stored, executable),))
+
     def plan(self, *jobs: JobRecord | Asked, **more: object) -> Plan:
         asked = tuple(one if isinstance(one, Asked) else Asked(one) for one in jobs)
         digests = {"raw": of("raw"), **more.pop("digests", {})}  # type: ignore[dict-item]
@@ -255,6 +269,34 @@ def test_a_capsule_that_says_otherwise_of_a_job_than_the_store_is_not_believed(b
         assert states(found) == {"first": state}
 
 
+def test_a_file_in_a_folder_that_a_job_makes_needs_that_folder(bench: Bench) -> None:
+    split = replace(job("split", "raw"), outputs=("parts",), directories=("parts",))
+    stored = content.put_bytes(bench.store.layout, b"1")
+    parts = EntryOutput("parts", "folder", of(""), 1, (Member("1.txt", stored),))
+    bench.know_all(split, replace(parts, digest=entries.tree(parts)))
+    found = bench.plan(split, job("read", "parts/1.txt"))
+    assert states(found) == {"split": "restore", "read": "run"}
+
+
+def test_of_two_results_the_one_that_is_gone_is_restored(bench: Bench) -> None:
+    both = replace(job("both", "raw"), outputs=("here", "gone"))
+    bench.know_all(both, bench.file("here", "1"), bench.file("gone", "2"))
+    found = bench.plan(both, digests={"here": of("1")})
+    assert [output.path for output in found.jobs[0].restored] == ["gone"]
+
+
+def test_what_is_outdated_but_protected_is_left_and_told(bench: Bench) -> None:
+    old = bench.know(job("first", "raw", mass=9), {"raw": of("raw")}, "old")
+    found = bench.plan(
+        Asked(FIRST, pending=False),
+        digests={"first": of("old")},
+        made={"first": Made(old, of("old"))},
+        protected=frozenset({"first"}),
+    )
+    assert (states(found), found.jobs[0].removed) == ({"first": "reuse"}, ())
+    assert why(found, "first") == "first is outdated, but protected: remove it to renew it"
+
+
 def test_what_is_half_written_is_removed_where_its_job_is_not_run(bench: Bench) -> None:
     known(bench)
     found = bench.plan(FIRST, SECOND, THIRD, broken=frozenset({"first"}))
@@ -318,10 +360,32 @@ def test_a_damaged_content_is_not_restored_and_told(bench: Bench) -> None:
     blob = bench.store.layout.path(of("3"))
     blob.chmod(0o644)
     blob.write_text("4")
-    done = restore(bench.plan(FIRST, SECOND, THIRD).jobs, bench.analysis, bench.store)
+    (bench.analysis / "third").write_text("what lay there")
+    planned = bench.plan(FIRST, SECOND, THIRD, digests={"third": of("what lay there")})
+    done = restore(planned.jobs, bench.analysis, bench.store)
     assert done.jobs == ()
     assert done.lost[0].startswith("third: ")
-    assert not (bench.analysis / "third").exists()
+    assert not (bench.analysis / "third").exists()  # else its job would not run
+
+
+def test_outdated_results_are_gone_from_the_folder(bench: Bench) -> None:
+    old = bench.know(job("first", "raw", mass=9), {"raw": of("raw")}, "old")
+    (bench.analysis / "first").write_text("old")
+    made = {"first": Made(old, of("old"))}
+    planned = bench.plan(Asked(FIRST, pending=False), digests={"first": of("old")}, made=made)
+    assert restore(planned.jobs, bench.analysis, bench.store).removed == ("first",)
+    assert not (bench.analysis / "first").exists()
+
+
+@pytest.mark.parametrize(("executable", "mode"), [(False, 0o644), (True, 0o755)])
+def test_restored_files_may_be_executed_as_before_and_protected_ones_not_written_to(
+    bench: Bench, executable: bool, mode: int
+) -> None:
+    both = replace(job("both", "raw"), outputs=("free", "safe"), protected=("safe",))
+    bench.know_all(both, *(bench.file(path, path, executable=executable) for path in ("free", "safe")))
+    restore(bench.plan(both).jobs, bench.analysis, bench.store)
+    assert (bench.analysis / "free").stat().st_mode & 0o777 == mode
+    assert (bench.analysis / "safe").stat().st_mode & 0o777 == mode & ~0o222
 
 
 def test_a_link_that_leads_out_of_an_untrusted_analysis_is_refused(bench: Bench, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Which finished jobs of a run are remembered, and what of them is kept."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,7 +77,14 @@ class Run:
             found = FileDigest(path, "file", digest.of_file(place), place.stat().st_size, "content")
         return replace(found, **changes)
 
-    def remember(self, *jobs: JobRecord, altered: str = "", largest: int = 1000) -> Remembered:
+    def remember(
+        self,
+        *jobs: JobRecord,
+        altered: str = "",
+        largest: int = 1000,
+        later: Mapping[str, str] | None = None,
+    ) -> Remembered:
+        """Remember jobs; `later`: what is written between their record and that."""
         paths = {path for job in jobs for path in (*job.inputs, *job.outputs, *job.code.files)}
         files = tuple(self.file(path, altered=path == altered) for path in sorted(paths))
         facts = RunFacts(
@@ -85,6 +93,8 @@ class Run:
         )  # fmt: skip
         times = tuple(JobTimes(BEGAN, BEGAN + 2, "unknown") for _ in jobs)
         record = RunRecord(facts, tuple(jobs), files, BEGAN, BEGAN + 9, times)
+        for path, text in (later or {}).items():
+            (self.folder / path).write_text(text)
         keeping = Keeping(self.folder / "digests.json", largest)
         return remember(self.store, record, self.folder, CONTEXT, keeping)
 
@@ -178,3 +188,19 @@ def test_a_damaged_entry_is_written_anew(run: Run) -> None:
     run.remember(JOB)
     assert entries.read(run.store, run.key()) is not None
     assert content.has(run.store.layout, entries.read(run.store, run.key()).outputs[0].contents[0])
+
+
+@pytest.mark.parametrize("path", ["out.txt", "folder/a"])
+def test_what_was_written_after_the_record_was_made_is_not_kept_as_the_jobs(run: Run, path: str) -> None:
+    done = run.remember(JOB, later={path: "edited"})
+    assert (done.steps, entries.read(run.store, run.key())) == (0, None)
+    assert "was written after it ended" in done.skipped["make"]
+
+
+def test_programs_that_jobs_make_stay_executable(run: Run) -> None:
+    (run.folder / "out.txt").chmod(0o755)
+    run.remember(JOB)
+    entry = entries.read(run.store, run.key())
+    assert entry is not None
+    assert [output.members[0].executable for output in entry.outputs if output.path == "out.txt"] == [True]
+    assert [output.members[0].executable for output in entry.outputs if output.path == "folder"] == [False]
