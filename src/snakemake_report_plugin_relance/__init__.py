@@ -157,7 +157,8 @@ def _code(job: Any) -> tuple[str, str | None]:
         if written:
             path = str(getattr(written, "path", written)).removeprefix("file://")
             if "://" not in path and not os.path.isabs(path):  # noqa: PTH117 - may be no path at all
-                path = str(Path(str(job.rule.basedir.get_path_or_uri(secret_free=True)), path))
+                # Rules in a folder of their own write ../scripts/…; Snakemake takes it as text, too.
+                path = os.path.normpath(Path(str(job.rule.basedir.get_path_or_uri(secret_free=True)), path))
             return kind, path
     if job.is_shell:
         return "shell", None

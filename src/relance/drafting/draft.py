@@ -11,6 +11,8 @@ from relance.drafting.graph import Graph
 from relance.drafting.history import Facts
 from relance.drafting.words import MARK, named, quoted, scalar, slug
 
+_FILES = (".sif", ".simg", ".sqsh", ".img")
+
 
 def name(analysis: Path, graph: Graph) -> str:
     """Return the name that an analysis goes by: of its folder below `workflows`, else of its own."""
@@ -101,10 +103,10 @@ def _images(found: Found) -> Iterator[str]:
         if job.image and "@sha256:" not in job.image:
             rules.setdefault(job.image, set()).add(job.rule)
     for image in sorted(rules):
-        shown = f"image {quoted(image)}"
-        if Path(image).is_absolute():  # a path differs from machine to machine
-            shown = "an image file of this machine"
-        yield f"  {MARK} {named(sorted(rules[image]))}: {shown} isn't pinned; write '…@sha256:…'"
+        if Path(image).is_absolute() or image.endswith(_FILES):
+            continue  # an image file: a capture takes in what it is
+        shown = f"image {quoted(image)} isn't pinned; write '…@sha256:…'"
+        yield f"  {MARK} {named(sorted(rules[image]))}: {shown}"
 
 
 def _validation() -> Iterator[str]:

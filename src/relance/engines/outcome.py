@@ -17,6 +17,8 @@ _SAYS_NOTHING = re.compile(
     r"^(?:Exiting because a job execution failed.*|At least one job did not complete.*)"
 )
 _LAST_LINES = 15
+_PULLING = "Failed to pull singularity image"
+_NO_IMAGE = "another image, or a file, can take its place: relance run --mapping FILE (docs/registries.md)"
 _LAST_BYTES = 1 << 16
 
 
@@ -70,7 +72,8 @@ def _message(analysis: Path, tracker: Tracker, folder: snakemake.RunFolder) -> s
             _NOTHING_BELOW.sub("", _WHERE.sub(r"\g<file>:\g<line>: ", _FRAME.sub("", part)))
             for part in dict.fromkeys(said)
         )
-        return re.sub(rf"{re.escape(own)}(?::\d+)?", "--set", text)
+        text = re.sub(rf"{re.escape(own)}(?::\d+)?", "--set", text)
+        return f"{text}\n{_NO_IMAGE}" if _PULLING in text else text
     return last_lines(folder.console)
 
 
