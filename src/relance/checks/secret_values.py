@@ -23,7 +23,6 @@ _PLACEHOLDER = re.compile(
 )
 _WORDS = re.compile(r"[A-Za-z]+(?:[_\-.:/ ][A-Za-z]+)*\d{0,2}")
 _PATH = re.compile(r"[~./]|[A-Za-z]:\\|\w+://")
-_HEX = re.compile(r"(?:sha\d+:)?[0-9a-f]+")
 TOKEN = re.compile(
     r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,}|gl(?:pat|rt|dt|ptt|cbt|soat|ft)-[A-Za-z0-9_\-]{20,}"
     r"|xox[abeprs]-[A-Za-z0-9\-]{20,}|npm_[A-Za-z0-9]{36}|pypi-AgE[A-Za-z0-9_\-]{50,}|hf_[A-Za-z0-9]{30,}"

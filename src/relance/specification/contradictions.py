@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import cast
 
 from relance import formats, units
 from relance.document import Document
@@ -212,8 +211,3 @@ def _overlapping_keys(taken: Mapping[str, str], wrong: _Wrong) -> Iterator[Input
                 f"the mapping that holds '{inside}'",
                 "name the key that it sets",
             )
-
-
-def configuration_keys(text: str) -> tuple[str, ...]:
-    """Return the keys of the configuration that a result's file names in braces."""
-    return tuple(cast(list[str], _PLACEHOLDER.findall(text)))

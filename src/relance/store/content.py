@@ -16,15 +16,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
+from itertools import accumulate
 from pathlib import Path
 from threading import Event
-from typing import BinaryIO
 
 from relance.errors import InputError
 from relance.model import Digest, Part, Stored
-from relance.store.copying import CHUNK, Told, cloned, copied, filled, hashed
+from relance.store.copying import Told, cloned, copied, filled, hashed
 from relance.store.hashing import Memory, opened, require_unchanged, unreadable, usable_threads
-from relance.store.joined import Joined, offsets
 from relance.store.layout import Layout
 
 PART = 1 << 30
@@ -154,7 +153,7 @@ def restore(
         with os.fdopen(handle, "w+b", buffering=0) as target, _blobs(layout, stored) as streams:
             if all(
                 cloned(stream, 0, part.size, target, at)
-                for stream, part, at in zip(streams, stored.blobs, offsets(stored), strict=True)
+                for stream, part, at in zip(streams, stored.blobs, _offsets(stored), strict=True)
             ):
                 found = hashed(target, told)
             else:
@@ -175,16 +174,9 @@ def restore(
         temporary.unlink(missing_ok=True)
 
 
-@contextmanager
-def open_stored(layout: Layout, stored: Stored) -> Iterator[BinaryIO]:
-    """Open a content for reading, seekable, after all of it was verified on the same open files.
-
-    Raises:
-        InputError: a blob is missing or damaged.
-    """
-    with _blobs(layout, stored) as streams:
-        _verify(layout, stored, streams, lambda _: None)
-        yield io.BufferedReader(Joined(streams, stored), CHUNK)
+def _offsets(stored: Stored) -> list[int]:
+    """Return where in the file each blob begins, in bytes."""
+    return [0, *accumulate(part.size for part in stored.blobs[:-1])]
 
 
 def _size(path: Path) -> int:

@@ -59,25 +59,6 @@ def test_files_come_back_as_they_were_whatever_the_size_of_parts(contents, part,
             assert all(piece.size <= part for piece in stored.parts)
             content.restore(layout, stored, folder / f"back{number}")
             assert (folder / f"back{number}").read_bytes() == data
-            with content.open_stored(layout, stored) as stream:
-                assert stream.read() == data
-
-
-@given(
-    data=st.binary(min_size=1, max_size=500),
-    steps=st.lists(st.tuples(st.integers(0, 500), st.integers(0, 200))),
-)
-def test_an_opened_content_is_read_from_anywhere_as_a_file_is(data, steps, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(content, "PART", 64)
-        folder = tmp_path_factory.mktemp("seek")
-        layout = Layout(folder / "store")
-        stored = content.put(layout, written(folder / "file", data))
-        with content.open_stored(layout, stored) as stream, (folder / "file").open("rb") as plain:
-            for offset, count in steps:
-                assert stream.seek(offset) == plain.seek(offset)
-                assert stream.read(count) == plain.read(count)
-            assert stream.seek(-1, os.SEEK_END) == plain.seek(-1, os.SEEK_END)
 
 
 def test_a_blob_shares_no_inode_with_a_file_outside(tmp_path):
@@ -113,7 +94,6 @@ def test_damage_keeps_a_file_from_being_restored_and_names_the_blob(tmp_path, sm
     for attempt in (
         lambda: content.verify(layout, stored),
         lambda: content.restore(layout, stored, target),
-        lambda: content.open_stored(layout, stored).__enter__(),
     ):
         with pytest.raises(InputError, match=f"{last.removeprefix('sha256:')} is damaged"):
             attempt()

@@ -11,14 +11,12 @@ from typing import BinaryIO
 from relance.errors import InputError
 from relance.model import Digest
 from relance.store import configuration
-from relance.store.descriptors import CONFIG_TYPE, LAYER_TYPE, MANIFEST_TYPE, Descriptor
+from relance.store.descriptors import CONFIG_TYPE, LAYER_TYPE, Descriptor
 from relance.store.importing.unpacking import unpack
 from relance.store.layout import Layout
-from relance.store.manifests import DOCKER_MANIFEST_TYPE
 from relance.store.normalise import Image, write_manifest
 
 SYSTEM = "linux"
-MANIFESTS = (MANIFEST_TYPE, DOCKER_MANIFEST_TYPE)
 _LAYERS = frozenset(
     {
         LAYER_TYPE,
