@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar
 
@@ -69,3 +70,14 @@ class MissingPartError(RelanceError):
     """This machine lacks a program, an image or a resource that is needed."""
 
     exit_code = ExitCode.MISSING_PART
+
+
+def named(names: Sequence[str], most: int = 5) -> str:
+    """Return names as a message has them: the first `most`, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def quoted(names: Sequence[str]) -> str:
+    """Return names as `named` does, in quotes."""
+    return named([f"'{name}'" for name in names])

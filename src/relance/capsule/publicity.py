@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from relance.capsule.model import Capsule
-from relance.errors import InputError
+from relance.errors import InputError, named
 from relance.specification.model import Visibility
-
-_MOST_NAMED = 5
 
 
 def refuse_what_is_not_public(capsule: Capsule) -> None:
@@ -24,7 +20,7 @@ def refuse_what_is_not_public(capsule: Capsule) -> None:
         raise InputError(
             f"capsule {capsule.specification.identity.name} is not public",
             expected="a specification, products and results that everybody may see",
-            found=_named(hidden),
+            found=named(hidden),
             next_step="capture it again once 'visibility' of the specification says public",
         )
 
@@ -40,7 +36,7 @@ def refuse_what_is_blinded(capsule: Capsule) -> None:
         raise InputError(
             f"capsule {capsule.specification.identity.name} is blinded",
             expected="no product from which a blinded result can be read",
-            found=_named(hidden),
+            found=named(hidden),
             next_step="unblind it in the specification and capture it again; --with-blinded pushes it to a "
             "registry that only those can read who may see it",
         )
@@ -53,8 +49,3 @@ def blinded(capsule: Capsule) -> tuple[str, ...]:
         for file in capsule.files
         if file.visibility is Visibility.BLINDED and file.stored is not None
     )
-
-
-def _named(hidden: Sequence[str]) -> str:
-    more = f" and {len(hidden) - _MOST_NAMED} more" if len(hidden) > _MOST_NAMED else ""
-    return ", ".join(hidden[:_MOST_NAMED]) + more

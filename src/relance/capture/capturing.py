@@ -13,7 +13,7 @@ from relance.capture import files, images, jobs, openness, recorded, sources, tr
 from relance.capture.files import Candidate
 from relance.capture.images import Import
 from relance.capture.secrecy import Searched
-from relance.errors import InputError
+from relance.errors import InputError, quoted
 from relance.model import UNKNOWN, Digest, RunRecord, Stored
 from relance.specification import reading as specifications
 from relance.specification.model import Specification
@@ -25,8 +25,6 @@ from relance.store.store import Store
 
 INSIDE_UP_TO = 1 << 30
 """Bytes; a larger input has to be kept by reference, or asked for."""
-
-_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -259,7 +257,7 @@ def _refuse_changed(record: RunRecord, now: Mapping[str, Digest]) -> None:
         raise InputError(
             "the run can't be captured",
             expected="the files that it read and made",
-            found=f"{_named(changed)} changed since",
+            found=f"{quoted(changed)} changed since",
             next_step=recorded.again(record, changed),
         )
 
@@ -270,7 +268,7 @@ def _refuse_missing(record: RunRecord, candidates: Iterable[Candidate]) -> None:
         raise InputError(
             "the run can't be captured",
             expected="the files that it read",
-            found=f"{_named(missing)} not there",
+            found=f"{quoted(missing)} not there",
             next_step=f"put back what is missing, or {recorded.again(record, missing)}",
         )
 
@@ -281,7 +279,7 @@ def _refuse_gone(paths: Sequence[str]) -> None:
         raise InputError(
             "the run can't be captured",
             expected="the products that the specification says to keep",
-            found=f"{_named(paths)} not there",
+            found=f"{quoted(paths)} not there",
             next_step="make them: relance run --no-reuse DIR -- --forceall",
         )
 
@@ -298,7 +296,7 @@ def _refuse_large(request: Request, candidates: Sequence[Candidate]) -> None:
     if large:
         size = large[0].size or 0
         raise InputError(
-            f"input {_named([candidate.path for candidate in large])} is large",
+            f"input {quoted([candidate.path for candidate in large])} is large",
             expected=f"at most {request.inside_up_to / 1e9:.3g} GB inside of a capsule",
             found=f"{size / 1e9:.3g} GB",
             next_step="name its size, sha256 and locations under 'products.external' of the specification, "
@@ -313,8 +311,3 @@ def _otherwise(path: str, found: Digest, expected: str) -> InputError:
         found=found,
         next_step="correct 'products.external' of the specification, or get the right file",
     )
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(f"'{name}'" for name in names[:_MOST_NAMED]) + more

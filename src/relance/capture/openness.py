@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from relance.errors import named
 from relance.model import UNKNOWN, JobRecord, RunRecord
 from relance.specification.model import Specification
 
-_MOST_NAMED = 8
 _OWN = "{run}/"
+_MOST = 8
 
 
 def unknown(record: RunRecord) -> Iterator[str]:
@@ -31,12 +32,12 @@ def unknown(record: RunRecord) -> Iterator[str]:
     for words, concerned in aspects:
         rules = sorted({job.rule for job in record.jobs if concerned(job)})
         if rules:
-            yield f"{words} {_named(rules)}"
+            yield f"{words} {named(rules, _MOST)}"
     lost = sorted(file.path for file in record.files if file.digest == UNKNOWN)
     if lost:
-        yield f"the content of files that are gone: {_named(lost)}"
+        yield f"the content of files that are gone: {named(lost, _MOST)}"
     if run.redacted:
-        yield f"values that look like secrets and were left out: {_named(sorted(run.redacted))}"
+        yield f"values that look like secrets and were left out: {named(sorted(run.redacted), _MOST)}"
 
 
 def not_closed(record: RunRecord, specification: Specification) -> Iterator[str]:
@@ -49,8 +50,3 @@ def not_closed(record: RunRecord, specification: Specification) -> Iterator[str]
             if file.path.startswith(_OWN):  # the values given for the run, which its configuration holds
                 continue
             yield f"the Snakefile reads {file.path}, which lies outside of the analysis"
-
-
-def _named(names: list[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more

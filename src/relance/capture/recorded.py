@@ -9,11 +9,9 @@ from typing import Any
 
 from relance.capsule.encoding import MalformedError, decode
 from relance.capture.sources import places, within
-from relance.errors import InputError
+from relance.errors import InputError, quoted
 from relance.model import UNKNOWN, JobRecord, RunRecord
 from relance.recording import files
-
-_MOST_NAMED = 5
 
 
 def load(path: Path) -> RunRecord:
@@ -54,7 +52,7 @@ def check(record: RunRecord) -> None:
         raise InputError(
             "the run can't be captured",
             expected="every job to have ended well",
-            found=f"{_named([name(job) for job in broken])} {broken[0].status}",
+            found=f"{quoted([name(job) for job in broken])} {broken[0].status}",
             next_step="run the analysis to its end: relance run DIR",
         )
     altered = [file.path for file in record.files if file.altered]
@@ -62,7 +60,7 @@ def check(record: RunRecord) -> None:
         raise InputError(
             "the run can't be captured",
             expected="its files as it made and read them",
-            found=f"{_named(altered)} written since",
+            found=f"{quoted(altered)} written since",
             next_step=again(record, altered),
         )
     temporary = {
@@ -73,7 +71,7 @@ def check(record: RunRecord) -> None:
         raise InputError(
             "the run can't be captured",
             expected="its results",
-            found=f"{_named(gone)} gone",
+            found=f"{quoted(gone)} gone",
             next_step="run the analysis again",
         )
 
@@ -97,8 +95,8 @@ def refuse_without_makers(record: RunRecord, made: Collection[str]) -> None:
         raise InputError(
             "the run can't be captured",
             expected="a record of all steps",
-            found=f"none of those that made {_named(lost)}, which were restored before",
-            next_step=f"remove {_named(lost)} and type relance run: they are restored again, and recorded",
+            found=f"none of those that made {quoted(lost)}, which were restored before",
+            next_step=f"remove {quoted(lost)} and type relance run: they are restored again, and recorded",
         )
 
 
@@ -114,7 +112,7 @@ def again(record: RunRecord, changed: Sequence[str]) -> str:
     """
     made = {path for job in record.jobs for path in job.outputs}
     products = [path for path in changed if path in made]
-    first = f"remove {_named(products)}, and " if products else ""
+    first = f"remove {quoted(products)}, and " if products else ""
     return f"{first}run the analysis again: what is up to date is kept"
 
 
@@ -122,8 +120,3 @@ def name(job: JobRecord) -> str:
     """Return how people tell a job from others: its rule and wildcards."""
     wildcards = () if job.wildcards == UNKNOWN else sorted(job.wildcards.items())
     return " ".join([job.rule, *(f"{key}={value}" for key, value in wildcards)])
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(f"'{name}'" for name in names[:_MOST_NAMED]) + more

@@ -10,6 +10,7 @@ import click
 
 from relance.cli.progress import counting
 from relance.engines.local import Start
+from relance.errors import named
 from relance.model import RunRecord, RunRequest, StepPlan, StepProgress, StepState
 from relance.recording import sources
 from relance.recording.build import Effects
@@ -180,11 +181,11 @@ def summary(settled: Settled) -> Iterator[str]:
     names = [job.name for job in settled.jobs]
     if names:
         size = sum(restored.size for restored in settled.restored)
-        yield f"restored {len(names)} steps from the store ({size / 1e6:.1f} MB): {_some(names)}"
+        yield f"restored {len(names)} steps from the store ({size / 1e6:.1f} MB): {named(names)}"
     yield from (f"{path} is made again: {why}" for path, why in settled.outdated.items())
     removed = [path for restored in settled.restored for path in restored.removed]
     if removed:
-        yield f"removed what earlier runs made of other code, parameters or inputs: {_some(removed)}"
+        yield f"removed what earlier runs made of other code, parameters or inputs: {named(removed)}"
     for restored in settled.restored:
         yield from (f"not restored, so its step runs: {lost}" for lost in restored.lost)
     for job in settled.plan.jobs:
@@ -205,11 +206,6 @@ def _step(number: int, job: PlannedJob) -> StepProgress:
         command=job.record.command or "",
         reason=job.why,
     )
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:5])
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
 
 
 def digests(analysis: Path) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from relance import errors
 from relance.drafting.found import Found, Leaf, inside
 from relance.drafting.words import (
     MARK,
@@ -90,8 +91,7 @@ def _parameters(found: Found) -> Iterator[str]:
         yield f"      key: {leaf.key}"
     far = [leaf.key for leaf in shown if leaf not in near]
     if far:
-        more = f" and {len(far) - _MOST_FAR} more" if len(far) > _MOST_FAR else ""
-        yield f"    # deeper in the configuration: {', '.join(far[:_MOST_FAR])}{more}"
+        yield f"    # deeper in the configuration: {errors.named(far, _MOST_FAR)}"
 
 
 def _is_parameter(found: Found, leaf: Leaf) -> bool:

@@ -24,15 +24,7 @@ def read(path: Path, shown: Path) -> Document:
     Raises:
         InputError: the file can't be read or isn't such YAML; the line is told.
     """
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{shown} can't be read",
-            expected="a text file in UTF-8",
-            found=getattr(error, "strerror", None) or "other bytes",
-            next_step="check the name, the permissions and the content",
-        ) from error
+    text = text_of(path, shown)
     try:
         loader = yaml.SafeLoader(text)
     except yaml.reader.ReaderError as error:
@@ -65,6 +57,23 @@ def read(path: Path, shown: Path) -> Document:
     finally:
         loader.dispose()
     return Document(shown, value, lines)
+
+
+def text_of(path: Path, shown: Path) -> str:
+    """Return the text of a file; `shown` is its name in messages.
+
+    Raises:
+        InputError: it can't be read, or isn't text.
+    """
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{shown} can't be read",
+            expected="a text file in UTF-8",
+            found=getattr(error, "strerror", None) or "other bytes",
+            next_step="check the name, the permissions and the content",
+        ) from error
 
 
 class _Reader:

@@ -15,7 +15,7 @@ from relance.capsule.blobs import Blobs
 from relance.capsule.documents import FilesDocument
 from relance.capsule.encoding import MalformedError, decode
 from relance.capsule.model import Capsule, CapsuleFile
-from relance.errors import InputError
+from relance.errors import InputError, named
 from relance.model import UNKNOWN, Digest, ImageRecord
 from relance.store.descriptors import LARGEST_MANIFEST, Descriptor
 from relance.store.hashing import usable_threads
@@ -24,7 +24,6 @@ from relance.store.manifests import Manifest, parse
 from relance.verify.model import Integrity, Problem
 
 _CHUNK = 1 << 20
-_MOST_NAMED = 5
 _MOST_PROBLEMS = 1000
 _DOCUMENTS = ("capsule.json", *oci.LAYERS)
 
@@ -228,8 +227,7 @@ class _Finding:
 
     def _named(self, blob: Digest) -> str:
         names = list(dict.fromkeys(self._owners.get(blob, [f"blob {blob}"])))
-        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-        return ", ".join(names[:_MOST_NAMED]) + more
+        return named(names)
 
 
 def _hashed(place: Place, blob: Descriptor, told: Callable[[int], None]) -> _Found | None:

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from relance.document import Document
 from relance.errors import InputError
+from relance.languages import yamlfile
 from relance.languages.cwl import lines
 from relance.languages.references import Part, Sources
 
@@ -118,16 +119,7 @@ def read(path: Path, shown: Path, *, toplevel: Path) -> Document:
     Raises:
         InputError: it can't be read, or isn't what it says.
     """
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{shown} can't be read",
-            expected="a text file in UTF-8",
-            found=getattr(error, "strerror", None) or "other bytes",
-            next_step="check the name, the permissions and the content",
-        ) from error
-    found, parsed = lines.parse(text, shown)
+    found, parsed = lines.parse(yamlfile.text_of(path, shown), shown)
     if isinstance(found.value, dict) and found.value.get("cwlVersion") in VERSIONS:
         _check(parsed, path, shown, toplevel)
     return found
