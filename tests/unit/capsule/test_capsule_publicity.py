@@ -38,6 +38,13 @@ def test_what_is_not_for_everybody_is_named(capsule: Capsule, visibility: Visibi
         publicity.refuse_what_is_not_public(seen(capsule, visibility))
 
 
+def test_a_specification_that_is_not_for_everybody_is_named_first(capsule: Capsule) -> None:
+    audience = replace(capsule.specification.visibility, specification=Visibility.COLLABORATION)
+    kept = replace(capsule, specification=replace(capsule.specification, visibility=audience))
+    with pytest.raises(InputError, match="found the specification"):
+        publicity.refuse_what_is_not_public(kept)
+
+
 def test_what_is_blinded_is_named_where_the_capsule_holds_it(capsule: Capsule) -> None:
     with pytest.raises(InputError, match=r"is blinded: found results/total\.json"):
         publicity.refuse_what_is_blinded(seen(capsule, Visibility.BLINDED))
