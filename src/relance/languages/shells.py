@@ -74,7 +74,7 @@ matches() {{
     printf ']'
     unset IFS
 }}
-look() {{  # FOLDER PATTERN: finds what matches; shells know nothing of `**`
+look() {{  # FOLDER PATTERN: finds what matches; `**`: any number of folders, or all that is in them
     case /$2/ in
         */'**'/*)
             whole=/$2/
@@ -82,10 +82,7 @@ look() {{  # FOLDER PATTERN: finds what matches; shells know nothing of `**`
             after=${{whole#"$before"/'**'/}}
             set -- "$1" "${{before#/}}" "${{after%/}}"
             for path in "$1"${{2:+$2/}}; do
-                if [ -d "${{path:-.}}" ]; then
-                    if [ -z "$3" ]; then found "$path"; fi
-                    under "$path" "$3"
-                fi
+                if [ -d "${{path:-.}}" ]; then under "$path" "$3"; fi
             done ;;
         *)
             for path in "$1"$2; do

@@ -188,7 +188,8 @@ def _rule(pattern: str, name: str, steps: tuple[Step, ...]) -> str:
     for step in running:
         lines.append(f"# {line(step.origin.file)}:{step.origin.line}")
         if isinstance(step.environment, Container):
-            lines += [f"# needs {line(one)} from outside" for one in step.environment.resources]
+            needed = [one for one in step.environment.resources if not onreana.is_way(one)]
+            lines += [f"# needs {line(one)} from outside" for one in needed]
     if isinstance(running[0].process, Commands):
         shared = workspaces.rule(name, pattern, _container(pattern, running), running[0].process.texts)
         return "\n".join([*lines, *shared])

@@ -19,7 +19,7 @@ from relance.languages.support.places import ROOT, Places
 NAMES = st.text(st.sampled_from("ab.[]*?'\"\\ \n$&{}~é"), min_size=1, max_size=5).filter(
     lambda name: name not in {".", ".."}
 )
-PATTERNS = ("*", "**", "a*", "*/*", ".*", "[ab]*", "?", "**/a*")
+PATTERNS = ("*", "**", "a*", "*/*", ".*", "[ab]*", "?", "**/a*", "b/**/*")
 
 
 SHELLS = (["bash"], ["dash"], ["busybox", "sh"])
@@ -63,15 +63,17 @@ def test_a_shell_finds_what_python_finds(shell: list[str], paths: list[list[str]
             assert found.exists(one) == places.exists(one)
             if re.search(r"\[.*[\\/]", one.removeprefix(ROOT), re.DOTALL):
                 continue  # what a slash or backslash says between brackets, no two shells agree on
-            # Of a folder that `**` stands for, bash tells the last slash in some patterns only.
-            bare = sorted(path.rstrip("/") for path in found.matches(one))
-            assert bare == sorted(path.rstrip("/") for path in places.matches(one)), one
+            if one.endswith("?") and any("é" in part for parts in paths for part in parts):
+                continue  # dash and Busybox take a byte for a letter
+            assert found.matches(one) == places.matches(one), one
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 @settings(max_examples=15, deadline=None)
 @given(st.text(st.characters(exclude_characters="\r\0", exclude_categories=["Cs"]), max_size=30))
-def test_a_text_comes_through_a_shell_as_it_is_with_the_folder_by_its_sign(shell: list[str], text: str) -> None:
+def test_a_text_comes_through_a_shell_as_it_is_with_the_folder_by_its_sign(
+    shell: list[str], text: str
+) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "out.yml").write_text(f"{text}{folder}/x\n", "utf-8")

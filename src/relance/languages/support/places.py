@@ -45,8 +45,14 @@ class Places:
         return Path(self._real(path)).exists()
 
     def matches(self, pattern: str) -> list[str]:
-        """Return the files and folders that a pattern matches, sorted; hidden ones aren't matched."""
-        found = glob.glob(self._real(pattern), recursive=True)  # noqa: PTH207 - Path.glob takes no absolute one
+        """Return the files and folders that a pattern matches, sorted; hidden ones aren't matched.
+
+        As in yadage `folder/**` has what is in a folder, and not the folder.
+        """
+        real = self._real(pattern)
+        found = glob.glob(real, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute one
+        if real.endswith("/**"):
+            found = [path for path in found if not path.endswith("/")]
         return sorted(map(self.signed, found))
 
     def text(self, path: str) -> str:
