@@ -10,6 +10,7 @@ set. What is no shell command is not run.
 """
 
 import json
+import re
 import shlex
 import subprocess
 from collections.abc import AsyncGenerator
@@ -31,6 +32,8 @@ common_settings = CommonSettings(
 )
 
 _WAIT = 0.1  # seconds between two looks at what runs
+# Apptainer, Podman and Docker each say it in words around these.
+_NO_SHELL = re.compile(r"bash.*executable file not found|executable file .bash. not found")
 
 
 @dataclass
@@ -94,6 +97,8 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
                 self.report_job_success(info)
             else:
                 said = Path((info.aux or {})["log"]).read_text("utf-8", "replace").strip()
+                if _NO_SHELL.search(said):
+                    said = f"the image has no bash, in which REANA runs every command; add it\n{said}"
                 self.report_job_error(info, msg=f"exit status {status}: {said[-2000:]}\n")
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:

@@ -245,10 +245,8 @@ contain() {
         "$engine" image inspect "$known" >/dev/null 2>&1 || known=localhost/relance-replay:$config
         set -- run --rm --network none --hostname relance --security-opt label=disable
         [ "$engine" != podman ] || set -- "$@" --http-proxy=false
-        if [ "$(id -u)" != 0 ]; then
-            [ "$engine" != podman ] || set -- "$@" --userns keep-id
-            set -- "$@" --user "$(id -u):$(id -g)"
-        fi
+        [ "$engine" != podman ] || [ "$(id -u)" = 0 ] || set -- "$@" --userns keep-id
+        set -- "$@" --user "$(id -u):$(id -g)"
         set -- "$@" --volume "$work/files:/replay" --volume "$own/tmp:/tmp" --workdir /replay
         set -- "$@" --volume "$own/home:/home/relance"
         for one in $mounts; do
