@@ -1,6 +1,7 @@
 """The client against a strict server of each generation: what it asks, what it survives, what it refuses."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,6 +45,13 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Standin]:
 @pytest.fixture
 def newest(tmp_path: Path) -> Iterator[Standin]:
     with serving(tmp_path / "server") as state:
+        yield state
+        assert state.violations == []
+
+
+@pytest.fixture
+def oldest(tmp_path: Path) -> Iterator[Standin]:
+    with serving(tmp_path / "server", Generation.JSON) as state:
         yield state
         assert state.violations == []
 
@@ -260,6 +268,27 @@ def test_a_file_without_content_is_sent_with_its_length(
     assert server.calls("POST", "/workspace$")[-1].size == 0
 
 
+def test_a_file_that_grows_while_it_is_sent_is_no_success(
+    newest: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path
+) -> None:
+    client = connect(newest)
+    workflow = begun(client, folder)
+
+    def grow(_: object) -> None:
+        with (folder / "data/one.txt").open("a") as stream:
+            stream.write("more\n")
+
+    with pytest.raises(InputError, match="found another size"):
+        upload(
+            client,
+            workflow.id,
+            folder.__truediv__,
+            ["data/one.txt"],
+            Journal(tmp_path / "journal"),
+            told=grow,
+        )
+
+
 def filled(client: Client, server: Standin, folder: Path) -> Workflow:
     workflow = begun(client, folder)
     results = server.only().workspace / "results"
@@ -284,6 +313,21 @@ def test_what_is_fetched_is_verified_and_not_fetched_twice(
     assert [one.moved for one in again] == [True, False]
     assert (tmp_path / "got/results/a.txt").read_text() == "first\n"
     assert sorted(path.name for path in (tmp_path / "got/results").iterdir()) == ["a.txt", "b c.bin"]
+
+
+def test_a_file_that_changed_on_the_server_is_fetched_again_though_its_size_stays(
+    newest: Standin, connect: Callable[..., Client], folder: Path, tmp_path: Path
+) -> None:
+    client = connect(newest)
+    workflow = filled(client, newest, folder)
+    theirs = newest.only().workspace / "results/a.txt"
+    journal = tmp_path / "journal"
+    for text in ("first\n", "FIRST\n"):
+        theirs.write_text(text)
+        os.utime(theirs, (0, 0) if text == "first\n" else (9, 9))
+        listed = fetching.choose(client.files(workflow.id), ["results/a.txt"])
+        fetching.fetch(client, workflow.id, listed, tmp_path / "got", Journal(journal))
+        assert (tmp_path / "got/results/a.txt").read_text() == text
 
 
 def test_a_download_that_breaks_off_is_begun_again(
@@ -373,6 +417,42 @@ def test_a_redirect_to_nowhere_is_told(newest: Standin, connect: Callable[..., C
         connect(newest).state("any.1")
 
 
+@pytest.mark.parametrize("status", [302, 307])
+def test_what_is_sent_is_not_redirected_on_the_same_host_either(  # noqa: PLR0917
+    newest: Standin,
+    connect: Callable[..., Client],
+    folder: Path,
+    tmp_path: Path,
+    pauses: list[float],
+    status: int,
+) -> None:
+    client = connect(newest)
+    workflow = begun(client, folder)
+    for path in ("/start$", "/workspace$"):
+        newest.fault(Fault("POST", path, "redirect", status=status, value=f"{newest.address}/api/elsewhere"))
+    with pytest.raises(UnreachableError, match=f"HTTP status {status}"):
+        client.start(workflow.id, {}, {})
+    with pytest.raises(UnreachableError, match=rf"HTTP status {status}|a redirect of what is sent"):
+        upload(client, workflow.id, folder.__truediv__, ["data/one.txt"], Journal(tmp_path / "journal"))
+    assert newest.calls("POST", "elsewhere") + newest.calls("GET", "elsewhere") == []
+    assert pauses == []
+
+
+def test_no_login_of_a_netrc_file_and_no_cookie_goes_along(
+    oldest: Standin, connect: Callable[..., Client], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login jane password s3cr3t\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    cookie = {"Set-Cookie": "session=1; Path=/"}
+    oldest.fault(Fault("GET", "/api/info$", "answer", value={}, headers=cookie))
+    client = connect(oldest)
+    assert client.snakemake() is None
+    client.workflows()
+    assert [
+        name for call in oldest.asked for name in call.headers if name in {"authorization", "cookie"}
+    ] == []
+
+
 def test_an_answer_that_was_cut_off_is_asked_for_again(
     server: Standin, connect: Callable[..., Client], folder: Path
 ) -> None:
@@ -459,6 +539,16 @@ def test_an_answer_of_something_else_is_told(
     newest.fault(Fault("GET", "/status$", "answer", value=data))
     with pytest.raises(UnreachableError):
         connect(newest).state("any.1")
+
+
+def test_an_answer_of_more_than_is_read_into_memory_is_refused(
+    newest: Standin, connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect(newest)
+    monkeypatch.setattr(sessions, "LARGEST_ANSWER", 1000)
+    newest.fault(Fault("GET", "/status$", "answer", value=b'{"x": "' + b"y" * 1000 + b'"}'))
+    with pytest.raises(UnreachableError, match="more than 1000 bytes"):
+        client.state("any.1")
 
 
 def test_what_is_no_reana_server_is_told(newest: Standin, connect: Callable[..., Client]) -> None:

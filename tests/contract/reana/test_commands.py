@@ -161,6 +161,9 @@ def test_runs_are_listed_fetched_compared_pruned_and_deleted(
         "data/one.txt",
         "out.txt",
     ]
+    for option, left in (("--outputs", ["data/one.txt"]), ("--inputs", [])):
+        assert say("prune", "serial.2", option).code == 0
+        assert [file["path"] for file in json.loads(say("files", "serial.2", "--json").out)] == left
     assert say("delete", "serial.2", "--all-runs").code == 0
     assert say("list").out == ""
     assert say("delete", "nothing.7").code == 2
@@ -388,6 +391,38 @@ def test_what_is_not_set_is_told(
     done = say("list")
     assert done.code == 2
     assert name in done.err
+
+
+@pytest.mark.parametrize("token", ["a b", "t\u00f6k", "one\ntwo", "a\x1b[31m"])
+def test_what_no_token_can_be_is_told_and_not_sent(
+    newest: Standin, say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("REANA_ACCESS_TOKEN", token)
+    done = say("list")
+    assert done.code == 2
+    assert "characters that no token has" in done.err
+    assert token not in done.err
+    assert newest.asked == []
+
+
+def test_where_a_followed_run_is_lost_sight_of_how_to_go_on_is_told(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    newest.fault(Fault("GET", "/status$", "answer", value=b"<html>"))
+    done = say("submit", serial(), "--skip-images", "--wait", "--interval=0.1")
+    assert done.code == 3
+    assert f"the run goes on; follow it: relance reana logs --follow {newest.only().id}" in done.err
+    assert say("logs", "--follow", "--interval=0.1").code == 0
+
+
+@pytest.mark.parametrize("target", ["localhost:5000/group:1", f"localhost:5000/group@sha256:{'0' * 64}"])
+def test_images_are_pushed_below_a_repository_and_not_to_one_image(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str], target: str
+) -> None:
+    done = say("submit", serial(), f"--image-registry={target}")
+    assert done.code == 2
+    assert "found a tag or a digest" in done.err
+    assert newest.asked == []
 
 
 def test_a_folder_without_reana_yaml_is_told(say: Callable[..., Said], tmp_path: Path) -> None:

@@ -142,6 +142,9 @@ class Session:
         for trial in range(1, _TRIES + 1):
             try:
                 answer = self._redirected(method, url, headers or {}, body)
+            except requests.exceptions.UnrewindableBodyError:
+                # requests looks at redirects even where it doesn't follow them.
+                raise self.broken("a redirect of what is sent, which is not followed") from None
             except BREAKS as error:
                 if (wrong := distrust(error)) is not None:
                     raise self._untrusted(wrong) from None
@@ -153,7 +156,6 @@ class Session:
                 self._access.pause(min(2.0 ** (trial - 1), LONGEST_PAUSE))
                 continue
             except ValueError:
-                # requests looks at redirects even where it doesn't follow them.
                 raise self.broken("a redirect to what is no address") from None
             self._reached = True
             if answer.status_code in wanted:
