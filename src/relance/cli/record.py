@@ -40,7 +40,7 @@ def last(analysis: Path, *, quiet: bool) -> Path:
         InputError: nothing was ever run there.
     """
     known = files.runs(analysis)
-    latest = next((run for run in reversed(known) if not _is_idle(run)), None)
+    latest = next((run for run in reversed(known) if not is_idle(run)), None)
     if latest is None and _has_run_nothing(analysis):
         raise InputError(
             f"{analysis} has no run to record",
@@ -75,7 +75,7 @@ def _how_to_run(known: list[RecordedRun]) -> str:
     return "run the analysis first (relance run), or name the folder that it ran in"
 
 
-def _is_idle(run: RecordedRun) -> bool:
+def is_idle(run: RecordedRun) -> bool:
     """Return whether a run did nothing; what has a record did something."""
     told = sources.events(run.folder / files.EVENTS) if run.events and not run.record else None
     return told is not None and told.idle

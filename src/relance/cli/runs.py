@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from relance.cli.record import is_idle
 from relance.errors import ExitCode, InputError
 from relance.recording import files
 from relance.recording.files import RecordedRun
@@ -68,7 +69,9 @@ def show(name: str | None, analysis: Path, as_json: bool) -> ExitCode:
 def _list(analysis: Path) -> ExitCode:
     known = files.runs(analysis)
     for run in known:
-        if run.record and not files.is_current(run.folder / files.NAME):
+        if is_idle(run):
+            click.echo(f"{run.name}  a dry run, or refused before any job: nothing to record")
+        elif run.record and not files.is_current(run.folder / files.NAME):
             click.echo(f"{run.name}  recorded by another version of relance: relance record")
         elif run.record:
             record = files.read(run.folder / files.NAME)

@@ -189,7 +189,8 @@ def _inputs(known: Known) -> Iterator[str]:
         title = scalar(_line(f"File of the parameter {one.name}"))
         yield f"      title: {title}  {MARK} what it is; is it the signal? remove it if nobody will swap it"
         question = "" if certain else f"  {MARK} the level and formats, which its content doesn't tell"
-        yield f"      forms: [{{level: {level}, formats: [{', '.join(kinds)}], key: {one.key}}}]{question}"
+        told = f"level: {level}, formats: [{', '.join(kinds)}], key: {scalar(one.key)}"
+        yield f"      forms: [{{{told}}}]{question}"
 
 
 def _parameters(known: Known) -> Iterator[str]:
@@ -202,7 +203,7 @@ def _parameters(known: Known) -> Iterator[str]:
             yield f"    {names[one.name]}:"
             yield f"      title: {scalar(_line(one.name.replace('_', ' ')) or one.key)}"
             yield from value_lines(one.value, None)
-            yield f"      key: {one.key}"
+            yield f"      key: {scalar(one.key)}"
         elif one.file is None:
             yield f"    # {quoted(_line(one.name))} can't be set: {_why_not(one)}"
 

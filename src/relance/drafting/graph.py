@@ -118,7 +118,10 @@ def read(
     jobs = sorted(map(_job, told["jobs"]), key=lambda job: (job.rule, job.outputs, job.inputs))
     return Graph(
         snakefile=_relative(str(snakefile), analysis),
-        configuration_file=files[-1] if files else None,
+        # Snakemake lists one that is given before those that the Snakefile names.
+        configuration_file=_relative(str(configuration), analysis)
+        if configuration
+        else (files[-1] if files else None),
         configuration=told["configuration"],
         jobs=tuple(jobs),
         targets=tuple(map(_job, told["targets"])),

@@ -69,7 +69,8 @@ def _inputs(found: Found) -> Iterator[str]:
         yield f"      title: {scalar(f'File {key}, read by {named(found.graph.external[path])}')}  " \
               f"{MARK} what it is; is it the signal? remove it if nobody will swap it"  # fmt: skip
         question = "" if certain else f"  {MARK} the level and formats, which its content doesn't tell"
-        yield f"      forms: [{{level: {level}, formats: [{', '.join(kinds)}], key: {key}}}]{question}"
+        told = f"level: {level}, formats: [{', '.join(kinds)}], key: {scalar(key)}"
+        yield f"      forms: [{{{told}}}]{question}"
     for path, rules in found.graph.external.items():
         if path not in found.given and Path(path).suffix.lower() not in _CODE:
             read_by = f"{quoted(path)}, read by {named(rules)}"
@@ -88,7 +89,7 @@ def _parameters(found: Found) -> Iterator[str]:
         yield f"      title: {scalar(leaf.key.replace('.', ' ').replace('_', ' '))}"
         unit = found.units.get(leaf.key)
         yield from value_lines(leaf.value, found.written(leaf.key), unit)
-        yield f"      key: {leaf.key}"
+        yield f"      key: {scalar(leaf.key)}"
     far = [leaf.key for leaf in shown if leaf not in near]
     if far:
         yield f"    # deeper in the configuration: {errors.named(far, _MOST_FAR)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +19,12 @@ _SAYS_NOTHING = re.compile(
 )
 _LAST_LINES = 15
 _PULLING = "Failed to pull singularity image"
-_NO_IMAGE = "another image, or a file, can take its place: relance run --mapping FILE (docs/registries.md)"
+_UNKNOWN = "is not known on this machine"
+_GONE = "another image, or a file, can take its place: relance run --mapping FILE (docs/registries.md)"
+_PLAIN = (
+    "plain processes run what docker://relance/NAME is for, with the packages of envs/NAME.txt "
+    "(docs/running.md); other images need a container engine"
+)
 _LAST_BYTES = 1 << 16
 
 
@@ -39,7 +45,7 @@ def result(
         analysis=request.analysis,
         runtime=runtime,
         status=status,
-        message="" if told else _message(request.analysis, tracker, folder),
+        message="" if told else _message(request.analysis, tracker, folder, runtime),
         steps_total=progress.total,
         steps_done=progress.done,
         failed=progress.failed if status is RunStatus.FAILED else (),
@@ -59,7 +65,7 @@ def _status(ending: process.Ending, progress: Progress, *, dry: bool) -> RunStat
     return RunStatus.FAILED if progress.steps and not dry else RunStatus.REFUSED
 
 
-def _message(analysis: Path, tracker: Tracker, folder: snakemake.RunFolder) -> str:
+def _message(analysis: Path, tracker: Tracker, folder: snakemake.RunFolder, runtime: RuntimeKind) -> str:
     if any("cannot be locked" in text for text in tracker.errors):
         return (
             f"{analysis} is in use by another run; if none is going on (one was killed, or the power "
@@ -73,8 +79,16 @@ def _message(analysis: Path, tracker: Tracker, folder: snakemake.RunFolder) -> s
             for part in dict.fromkeys(said)
         )
         text = re.sub(rf"{re.escape(own)}(?::\d+)?", "--set", text)
-        return f"{text}\n{_NO_IMAGE}" if _PULLING in text else text
+        return "\n".join([text, *_hint(text, runtime)])
     return last_lines(folder.console)
+
+
+def _hint(text: str, runtime: RuntimeKind) -> Iterator[str]:
+    """Yield what to do about an image that can't be had; a sandbox has those of its capsule and no others."""
+    if runtime is RuntimeKind.PLAIN and _PULLING in text:
+        yield _PLAIN
+    elif _PULLING in text and _UNKNOWN not in text:
+        yield _GONE
 
 
 def last_lines(console: Path) -> str:

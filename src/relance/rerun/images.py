@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,7 +41,16 @@ class Images:
             MissingPartError: a program that makes runtime images is missing, or the engine refuses one.
         """
         names = self._names()
-        return tuple(self._ready(image, names, kind) for image in self.capsule.images)
+        ready = tuple(self._ready(image, names, kind) for image in self.capsule.images)
+        return (*ready, *self._locked(ready)) if kind is RuntimeKind.PLAIN else ready
+
+    def _locked(self, ready: tuple[ImageRef, ...]) -> Iterator[ImageRef]:
+        """Yield what a plain run needs no image for: the capsule of one may hold none."""
+        held = {written for image in ready for written in image.written}
+        for path in sorted(self.analysis.glob("envs/*.txt")):
+            written = f"{_OWN}{path.stem}"
+            if written not in held:
+                yield ImageRef(path.stem, (written,), None, None)
 
     def _ready(self, image: CapsuleImage, names: dict[str, str], kind: RuntimeKind) -> ImageRef:
         name = next((names[written] for written in image.written if written in names), short(image))
