@@ -98,7 +98,7 @@ def settle(
         if not plain:
             # Whatever a rule writes for an image, the engine has the captured one for it and no other.
             found = replace(found, context=replace(found.context, images=_images(work.capsule)))
-        if not restoring or not _alike(work.capsule, plain=plain):
+        if not restoring or not ran_alike(work.capsule, plain=plain):
             return found
         own = known(work.capsule, found.context)
         return replace(found, known=own if bench.steps is work.store else Layered(own, work.store))
@@ -158,7 +158,7 @@ def _effects(bench: Bench) -> Effects:
     return Effects(bench.work.digests, bench.settings.say, lambda _done, _total: None)
 
 
-def _alike(capsule: Capsule, *, plain: bool) -> bool:
+def ran_alike(capsule: Capsule, *, plain: bool) -> bool:
     """Return whether the captured jobs ran in what jobs run in now, as far as that tells in results.
 
     Plain processes use this machine's programs and libraries: those of another are others.

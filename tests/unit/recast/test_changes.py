@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,16 @@ def test_a_file_of_a_case_is_looked_at_in_the_capsule_and_stays_where_it_was(
     assert found.settings == {"signal": {"hepmc": "data/x.hepmc"}}
     with pytest.raises(InputError, match="a file in the capsule"):
         changes.checked(specification, Changes(case="given"), {}, CaseFiles((), tmp_path))
+
+
+def test_cases_that_differ_by_their_configuration_alone_are_other_changes(
+    specification: Specification,
+) -> None:
+    cases = {name: Case(name, {}, configuration=f"{name}.yaml") for name in ("one", "other")}
+    both = replace(specification, validation=cases)
+    found = [checked(both, Changes(case=name)) for name in cases]
+    assert [one.settings for one in found] == [{}, {}]
+    assert found[0].digest != found[1].digest
 
 
 def test_changes_are_read_from_a_file(tmp_path: Path) -> None:

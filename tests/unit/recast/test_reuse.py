@@ -1,8 +1,11 @@
 """What untrusted recasts made is kept apart: recasts of the same capsule find it, nobody else does."""
 
+import platform
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests import capsules
 
 from relance import digest
 from relance.model import Digest
@@ -54,3 +57,30 @@ def test_what_a_capsule_says_goes_before_the_store_and_the_store_beneath_it(stor
     assert Layered({said.key: said}, store).get(said.key) == said
     assert list(Layered({}, store)) == []
     assert Layered({}, store).get(digest.of_bytes(b"nobody knows")) is None
+
+
+@pytest.mark.parametrize(
+    ("runtime", "plain", "alike"),
+    [
+        ("apptainer", False, True),
+        ("podman", False, True),
+        ("apptainer", True, False),
+        ("plain", False, False),
+        ("plain", True, True),
+        ("unknown", False, False),
+        ("unknown", True, False),
+    ],
+)
+def test_what_a_capsule_knows_counts_where_its_jobs_ran_in_the_same(
+    store: Store, runtime: str, plain: bool, alike: bool
+) -> None:
+    here = " ".join(platform.libc_ver()).strip()
+    capsule = capsules.small(store.layout)
+    ran = replace(capsule, run=replace(capsule.run, runtime=runtime, libc=here))
+    assert reuse.ran_alike(ran, plain=plain) is alike
+
+
+def test_plain_processes_on_a_machine_with_another_libc_are_others(store: Store) -> None:
+    capsule = capsules.small(store.layout)
+    ran = replace(capsule, run=replace(capsule.run, runtime="plain", libc="glibc 0.1"))
+    assert not reuse.ran_alike(ran, plain=True)
