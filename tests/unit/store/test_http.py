@@ -37,7 +37,7 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
 def cutting(
     certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[int, list[int]]]:
-    """A server that hangs up on what it is sent first, and takes what it is sent next: its port, and sizes."""
+    """A server that hangs up on what is sent first, and takes what is sent next: its port, and sizes."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     taken: list[int] = []
