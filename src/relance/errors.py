@@ -15,9 +15,9 @@ class ExitCode(IntEnum):
     FAILED = 1
     """The analysis itself failed: a step ended with an error or made no output."""
     BAD_INPUT = 2
-    """Something given is wrong: an option, a file, a setting. Nothing was run or written."""
+    """Something given is wrong, isn't there or is refused: an option, a file, a name, a login."""
     MISSING_PART = 3
-    """This machine lacks something that is needed: a program, an image, disk space."""
+    """Something needed is missing or doesn't answer: a program, an image, disk space, a server."""
     INTERRUPTED = 130
     """Stopped by Ctrl-C (128 + SIGINT)."""
     TERMINATED = 143

@@ -115,7 +115,11 @@ def test_a_dry_run_pushes_nothing(host, tmp_path):
     capsule(store, blobs=2)
     done = relance("push", "--store", store.folder, "thing", f"{host}/group/untouched:1", "--dry-run")
     assert (done.returncode, "would be pushed" in done.stdout) == (0, True)
-    assert relance("pull", "--store", store.folder, f"{host}/group/untouched:1").returncode == 3
+    missing = relance("pull", "--store", store.folder, f"{host}/group/untouched:1")
+    assert (missing.returncode, "check the name and the tag" in missing.stderr) == (2, True)
+    assert relance("inspect", "--store", store.folder, f"{host}/group/untouched:1").returncode == 2
+    away = relance("pull", "--store", store.folder, "127.0.0.1:9/group/untouched:1")
+    assert (away.returncode, "found no connection" in away.stderr) == (3, True)
 
 
 def test_a_large_blob_goes_in_pieces(host, tmp_path, monkeypatch):
@@ -293,12 +297,12 @@ def test_a_password_of_the_environment_opens_a_registry(tmp_path):
     with running(folder, auth={"htpasswd": {"realm": "x", "path": str(folder / "htpasswd")}}) as host:
         push = ("push", "--store", store.folder, "thing", f"{host}/group/thing:1")
         closed = relance(*push, HOME=str(tmp_path))
-        assert (closed.returncode, "RELANCE_REGISTRY_USER" in closed.stderr) == (3, True)
+        assert (closed.returncode, "RELANCE_REGISTRY_USER" in closed.stderr) == (2, True)
         wrong = relance(*push, RELANCE_REGISTRY_USER="ada", RELANCE_REGISTRY_PASSWORD="wr0ng")  # noqa: S106
-        assert (wrong.returncode, "wr0ng" in wrong.stderr + wrong.stdout) == (3, False)
+        assert (wrong.returncode, "wr0ng" in wrong.stderr + wrong.stdout) == (2, False)
         elsewhere = {"RELANCE_REGISTRY_HOST": "registry.example.org"}
         login = {"RELANCE_REGISTRY_USER": "ada", "RELANCE_REGISTRY_PASSWORD": SECRET}
-        assert relance(*push, **login, **elsewhere).returncode == 3
+        assert relance(*push, **login, **elsewhere).returncode == 2
         done = relance(*push, **login)
         assert (done.returncode, SECRET in done.stderr + done.stdout) == (0, False), done.stderr
         half = relance(*push, RELANCE_REGISTRY_USER="ada")

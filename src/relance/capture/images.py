@@ -14,6 +14,7 @@ from relance.store.descriptors import MANIFEST_TYPE, Descriptor
 from relance.store.images import LocalImage
 from relance.store.layout import Layout
 from relance.store.normalise import Image
+from relance.store.registry.session import RefusedError
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,9 @@ def collect(layout: Layout, analysis: Path, record: RunRecord, bring: Import) ->
                 or _built(layout, written, used, local)
                 or _brought(written, used, bring)
             )
-        except InputError:
-            raise
         except RelanceError as error:
+            if isinstance(error, InputError) and not isinstance(error, RefusedError):
+                raise
             not_closed.append(f"image {written} can't be had: {error.subject}: {error.found}")
             continue
         if image.resolved not in {"run", "written"}:

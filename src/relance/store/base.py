@@ -16,7 +16,7 @@ from relance.store.importing import remote
 from relance.store.layout import Layout
 from relance.store.normalise import Image, assemble
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import Access, answers
+from relance.store.registry.session import Access, RefusedError, answers
 
 SUITE = "bookworm"
 """The Debian release whose Python is the one that envs/ is locked for."""
@@ -112,7 +112,7 @@ def obtain(
     say(f"pulling the base {reference}")
     try:
         image = remote.pull(layout, reference, architecture(), access or Access()).image
-    except MissingPartError as error:
+    except (MissingPartError, RefusedError) as error:
         error.next_step += "; or build with '--base debian'"
         raise
     layout.name(name, image.manifest)

@@ -14,7 +14,7 @@ from relance.store.layout import Layout
 from relance.store.registry import pulling, pushing, referrers, upload
 from relance.store.registry.credentials import Credentials, Keyring
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import Access
+from relance.store.registry.session import Access, RefusedError
 from relance.store.registry.transfer import Moved
 
 from .strict_registry import Behaviour, State, serving
@@ -348,7 +348,7 @@ def test_a_password_is_sent_where_it_is_asked_for(layout):
 def test_a_wrong_login_is_told_without_it(layout, tokens):
     root = artifact(layout, b"data")
     behaviour = Behaviour(user="ada", password=SECRET, tokens=tokens)
-    with serving(behaviour) as server, pytest.raises(MissingPartError) as caught:
+    with serving(behaviour) as server, pytest.raises(RefusedError) as caught:
         pushing.push(layout, root, at(server), log_in(server, "wr0ng"))
     assert "RELANCE_REGISTRY_USER" in str(caught.value)
     assert "wr0ng" not in str(caught.value) + repr(caught.value) + repr(log_in(server, "wr0ng"))
@@ -423,7 +423,7 @@ def test_no_proxy_stands_before_this_machine(layout, monkeypatch):
 
 
 def test_a_registry_s_words_are_told_without_control_characters(elsewhere):
-    with serving() as server, pytest.raises(MissingPartError, match="MANIFEST_UNKNOWN") as caught:
+    with serving() as server, pytest.raises(RefusedError, match="MANIFEST_UNKNOWN") as caught:
         pulling.pull(elsewhere, at(server), access())
     assert "\x1b" not in str(caught.value)
 

@@ -25,7 +25,8 @@ class RemoteBlobs:
 
         Raises:
             InputError: it isn't what its digest says.
-            MissingPartError: the registry hasn't it, doesn't answer, or refuses.
+            MissingPartError: the registry doesn't answer.
+            RefusedError: it hasn't it, or refuses.
         """
         most = _LARGEST if largest is None else largest
         try:

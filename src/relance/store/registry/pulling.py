@@ -22,7 +22,7 @@ from relance.store.descriptors import LARGEST_MANIFEST, Descriptor
 from relance.store.http import BREAKS
 from relance.store.layout import Layout
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import Access, NotFoundError, Session
+from relance.store.registry.session import Access, NotFoundError, RefusedError, Session
 from relance.store.registry.transfer import Tally, Told, in_parallel
 
 ACCEPT = {"Accept": ", ".join(manifests.KNOWN)}
@@ -58,7 +58,8 @@ def pull(
 
     Raises:
         InputError: something is not what its digest or size says, or is of a form that isn't known.
-        MissingPartError: the registry does not answer, or refuses.
+        MissingPartError: the registry does not answer.
+        RefusedError: it has no such thing, or refuses.
     """
     with Session(reference, access) as session:
         root, data = resolve(session, reference)
@@ -89,7 +90,8 @@ def resolve(session: Session, reference: Reference) -> tuple[Descriptor, bytes]:
 
     Raises:
         InputError: it isn't what its digest says, or no manifest.
-        MissingPartError: the registry does not answer, or refuses.
+        MissingPartError: the registry does not answer.
+        RefusedError: it has no such thing, or refuses.
     """
     url = session.url(f"manifests/{reference.wanted}")
     data, headers = session.read(url, LARGEST_MANIFEST, headers=ACCEPT)
@@ -111,7 +113,8 @@ def read_manifest(session: Session, wanted: Descriptor) -> bytes:
     Raises:
         InputError: it isn't what its descriptor says.
         NotFoundError: the registry has none.
-        MissingPartError: it does not answer, or refuses.
+        MissingPartError: it does not answer.
+        RefusedError: it has no such thing, or refuses.
     """
     url = session.url(f"manifests/{wanted.digest}")
     data, _ = session.read(url, min(wanted.size, LARGEST_MANIFEST), headers=ACCEPT)
@@ -130,7 +133,8 @@ def arriving(session: Session, layout: Layout, blob: Descriptor, tally: Tally) -
 
     Raises:
         InputError: the blob is not what its digest or size says.
-        MissingPartError: the registry does not answer, or refuses.
+        MissingPartError: the registry does not answer.
+        RefusedError: it has no such thing, or refuses.
     """
     path = layout.path(blob.digest)
     partial = path.with_name(f".part-{path.name}")
@@ -143,8 +147,9 @@ def arriving(session: Session, layout: Layout, blob: Descriptor, tally: Tally) -
         try:
             _fill(session, blob, stream, tally)
             yield Incoming(layout, stream, partial)
-        except InputError:
-            partial.unlink(missing_ok=True)
+        except InputError as error:
+            if not isinstance(error, RefusedError):  # what came before the registry's no is right
+                partial.unlink(missing_ok=True)
             raise
         partial.unlink(missing_ok=True)
 

@@ -47,7 +47,8 @@ def push(
 
     Raises:
         InputError: a blob is missing or damaged; nothing of it is sent. Or `target` names another digest.
-        MissingPartError: the registry does not answer, or refuses.
+        MissingPartError: the registry does not answer.
+        RefusedError: it has no such thing, or refuses.
     """
     if target.digest is not None and target.digest != root.digest:
         raise InputError(

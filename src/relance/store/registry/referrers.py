@@ -31,7 +31,8 @@ def listed(reference: Reference, access: Access, artifact_type: str | None = Non
 
     Raises:
         InputError: the reference has no digest, or the registry's list is broken.
-        MissingPartError: it does not answer, or refuses.
+        MissingPartError: it does not answer.
+        RefusedError: it has no such thing, or refuses.
     """
     subject = reference.pin
     with Session(reference, access) as session:
@@ -62,7 +63,8 @@ def put_manifest(
 
     Raises:
         InputError: the registry took it for something else, or its list is broken.
-        MissingPartError: it does not answer, or refuses.
+        MissingPartError: it does not answer.
+        RefusedError: it has no such thing, or refuses.
     """
     takes_subject = _put(session, tag or described.digest, described.media_type, data)
     if manifest.subject is not None and not takes_subject:

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from relance.errors import MissingPartError
+from relance.errors import InputError, MissingPartError
 from relance.store.http import (
     BREAKS,
     LONGEST_PAUSE,
@@ -47,7 +47,7 @@ class BrokenError(MissingPartError):
     """The connection broke, or the registry was too busy for too long."""
 
 
-class RefusedError(MissingPartError):
+class RefusedError(InputError):
     """The registry answers, and won't; `status` is that of HTTP."""
 
     status = 0
@@ -136,7 +136,8 @@ class Session:
         Raises:
             BrokenError: no answer, however often it was tried.
             NotFoundError: the registry has no such thing.
-            MissingPartError: it refuses; its own words are told.
+            RefusedError: it refuses; its own words are told.
+            MissingPartError: it does what no registry may.
         """
         logged_in = False
         for trial in range(1, tries + 1):
@@ -301,7 +302,13 @@ class Session:
 
     def _refused(self, status: int, said: str) -> RefusedError:
         if status == requests.codes.not_found:
-            return NotFoundError(*self._told(), **self._parts(said))
+            missing = NotFoundError(*self._told(), **self._parts(said))
+            missing.expected = "what is asked for to be there"
+            missing.next_step = (
+                "check the name and the tag; what is closed to you may be hidden, too: "
+                f"log in with 'podman login {self.reference.host}'"
+            )
+            return missing
         error = RefusedError(*self._told(), **self._parts(said))
         error.status = status
         if status in {401, 403}:

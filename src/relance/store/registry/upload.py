@@ -39,7 +39,8 @@ class Upload:
 
         Raises:
             InputError: it is missing or damaged; nothing is sent.
-            MissingPartError: the registry does not answer, or refuses.
+            MissingPartError: the registry does not answer.
+            RefusedError: it has no such thing, or refuses.
         """
         with self._layout.open(self._blob.digest):
             pass  # verified before the first byte leaves
