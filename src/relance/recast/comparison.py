@@ -52,7 +52,7 @@ def as_html(compared: Sequence[Row], caption: str = "") -> str:
 
 
 def _rows(old: Result | None, new: Result) -> Iterator[Row]:
-    before = old.value if old and not old.hidden else None
+    before = old.value if old else None  # hidden ones have none
     now = new.value
     if isinstance(now, Bands):
         was = before if isinstance(before, Bands) else None

@@ -61,6 +61,8 @@ def test_hidden_values_stay_hidden() -> None:
     hidden = replace(LIMIT, value=None, hidden=True, visibility=Visibility.BLINDED)
     row = comparison.rows(results(hidden), results(hidden))[0]
     assert (row.old, row.new, row.ratio) == ("hidden (blinded)", "hidden (blinded)", "")
+    row = comparison.rows(results(hidden), results(LIMIT))[0]
+    assert (row.old, row.new, row.ratio) == ("hidden (blinded)", "2.500", "")
 
 
 def test_a_table_in_a_notebook_holds_no_html_of_the_analysis() -> None:

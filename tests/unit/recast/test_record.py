@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from relance.recast.model import Audited, Condition, Job, Recast
 from relance.results import Bands, ResultFile, Results
 from relance.results.validation import judged
 from relance.specification import reading
+from relance.specification.model import Visibility
 
 ROOT = Path(__file__).parents[3]
 SPECIFICATION = reading.load(ROOT / "tests/analyses/recastable/specs/recastable.yaml")
@@ -65,6 +67,16 @@ def test_what_is_written_follows_its_schema_and_tells_all(tmp_path: Path) -> Non
     assert found["results"]["expected"]["recast"]["plus2sigma"] == 40
     assert found["times"]["jobs"] == {"fit": 1.5}
     assert (recast.analysis / "recast.json").read_bytes() == (tmp_path / "recast.json").read_bytes()
+
+
+def test_a_hidden_result_is_told_to_be_hidden(tmp_path: Path) -> None:
+    recast = done(tmp_path)
+    hidden = replace(LIMIT, value=None, hidden=True, visibility=Visibility.BLINDED)
+    recast = replace(recast, captured=Results({"limit": hidden}), results=Results({"limit": hidden}))
+    beginning = record.beginning(PARENT, "recastable", "1", recast.changes, SPECIFICATION.interface)
+    record.finish(recast, beginning)
+    told = record.read(tmp_path)["results"]["limit"]
+    assert (told["hidden"], told["captured"], told["recast"]) == (True, None, None)
 
 
 def test_a_capture_of_the_recast_learns_its_parent(tmp_path: Path) -> None:

@@ -217,13 +217,14 @@ def test_an_empty_file_needs_no_server(tmp_path):
     assert fetch(described("https://localhost:1/x", content=b""), tmp_path).read_bytes() == b""
 
 
-def test_a_wrong_file_that_is_there_is_replaced_and_only_by_the_right_one(web, tmp_path):
+@pytest.mark.parametrize("wrong", [b"the user's", CONTENT[::-1]])
+def test_a_wrong_file_that_is_there_is_replaced_and_only_by_the_right_one(web, tmp_path, wrong):
     target = tmp_path / "inputs/data"
     target.parent.mkdir()
-    target.write_bytes(b"the user's")
+    target.write_bytes(wrong)
     with pytest.raises(MissingPartError):
         fetch(described(f"{web.address}/gone"), tmp_path)
-    assert target.read_bytes() == b"the user's"
+    assert target.read_bytes() == wrong
     assert fetch(described(f"{web.address}/data"), tmp_path).read_bytes() == CONTENT
 
 

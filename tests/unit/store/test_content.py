@@ -289,3 +289,17 @@ def test_blocks_are_shared_where_the_file_system_can(cloning, monkeypatch):
     (cloning / "back").write_bytes(b"changed")
     file.write_bytes(b"changed")
     content.verify(layout, stored)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_right_parts_in_the_wrong_order_are_not_the_content(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "content")
+    stored = content.put(layout, written(tmp_path / "large", bytes(range(250))))
+    content.verify(layout, stored)
+    first, second, last = stored.parts
+    swapped = Stored(stored.digest, stored.size, (second, first, last))
+    with pytest.raises(InputError, match="not what it is made of"):
+        content.verify(layout, swapped)
+    with pytest.raises(InputError, match="not what it is made of"):
+        content.restore(layout, swapped, tmp_path / "again")
+    assert not (tmp_path / "again").exists()

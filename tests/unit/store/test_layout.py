@@ -61,6 +61,16 @@ def test_descriptors_come_back_whole_with_and_without_a_name(tmp_path_factory, d
     assert layout.index() == ()
 
 
+def test_what_has_a_name_is_not_detached(tmp_path):
+    layout = Layout(tmp_path)
+    named = layout.add(b"{}", MANIFEST_TYPE)
+    layout.name("kept", named)
+    layout.attach(named)
+    layout.detach(frozenset({named.digest}))
+    assert layout.names() == {"kept": named}
+    assert len(layout.index()) == 1
+
+
 def test_referrers_are_found_by_what_they_are_about(tmp_path):
     layout = Layout(tmp_path)
     subject = layout.add(b"{}", MANIFEST_TYPE)
