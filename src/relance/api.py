@@ -31,6 +31,7 @@ from relance.model import Digest, RuntimeKind
 from relance.recast import changes as recast_changes
 from relance.recast import recasting
 from relance.recast.model import Planned, Recast
+from relance.recast.request import Effects, Request, Unfinished, folder_name
 from relance.rerun.execution import Settings
 from relance.results import Results, html
 from relance.results.figures import quantity
@@ -256,10 +257,10 @@ class Capsule:
         """
         request = self._request(parameters, nested, inputs, case, audit=audit, reuse=reuse, fetch=fetch)
         checked = recasting.check(request)
-        chosen = Path(folder) if folder else Path.cwd() / recasting.folder_name(request, checked)
-        effects = recasting.Effects(self._machine.say, _unwatched)
+        chosen = Path(folder) if folder else Path.cwd() / folder_name(request, checked)
+        effects = Effects(self._machine.say, _unwatched)
         outcome = recasting.recast(request, checked, chosen.absolute(), effects)
-        if isinstance(outcome, recasting.Unfinished):
+        if isinstance(outcome, Unfinished):
             raise AnalysisError(
                 f"the recast of {self.name}",
                 expected="every job to make its outputs",
@@ -294,14 +295,14 @@ class Capsule:
         audit: int = 0,
         reuse: bool = True,
         fetch: bool = False,
-    ) -> recasting.Request:
+    ) -> Request:
         machine = self._machine
         given = recast_changes.Changes(
             {**recast_changes.flat(parameters or {}), **recast_changes.flat(nested)},
             {name: Path(path) for name, path in (inputs or {}).items()},
             case,
         )
-        return recasting.Request(
+        return Request(
             store=self._store,
             parent=self.digest,
             capsule=self._content,

@@ -18,7 +18,7 @@ from relance.model import RunStatus, RuntimeKind
 if TYPE_CHECKING:
     from relance.recast.changes import Changes
     from relance.recast.model import Planned, Recast
-    from relance.recast.recasting import Unfinished
+    from relance.recast.request import Unfinished
 
 _LAST_LINES = 20
 
@@ -81,6 +81,7 @@ def recast(  # noqa: PLR0917 - click passes each by name
     from relance.cli import capsules
     from relance.engines.base import Watch
     from relance.recast import recasting
+    from relance.recast.request import Effects, Request, Unfinished, folder_name
 
     environment = dict(os.environ)
     usable = cores or len(os.sched_getaffinity(0))
@@ -96,7 +97,7 @@ def recast(  # noqa: PLR0917 - click passes each by name
             from relance.cli import mapped
 
             content = mapped.added(store, content, mapping_file, say)
-        request = recasting.Request(
+        request = Request(
             store=store,
             parent=descriptor.digest,
             capsule=content,
@@ -115,7 +116,7 @@ def recast(  # noqa: PLR0917 - click passes each by name
         if dry_run:
             _tell_plan(recasting.plan(request, checked, say), as_json=as_json)
             return ExitCode.OK
-        folder = output or Path.cwd() / recasting.folder_name(request, checked)
+        folder = output or Path.cwd() / folder_name(request, checked)
         noted = signals.Noted()
 
         @contextmanager
@@ -127,9 +128,9 @@ def recast(  # noqa: PLR0917 - click passes each by name
             ):
                 yield Watch(show, lambda: noted.first)
 
-        effects = recasting.Effects(say, watching)
+        effects = Effects(say, watching)
         outcome = recasting.recast(request, checked, folder.absolute(), effects)
-    if isinstance(outcome, recasting.Unfinished):
+    if isinstance(outcome, Unfinished):
         return _conclude(outcome, noted)
     _tell(outcome, as_json=as_json, quiet=quiet)
     differing = [audited for audited in outcome.audit if audited.differing]
@@ -198,7 +199,7 @@ def _tell_plan(planned: Planned, *, as_json: bool) -> None:
 
 
 def _tell(done: Recast, *, as_json: bool, quiet: bool) -> None:
-    from relance.recast import comparison, recasting, record
+    from relance.recast import comparison, outcome, record
     from relance.results.figures import quantity
 
     if as_json:
@@ -218,7 +219,7 @@ def _tell(done: Recast, *, as_json: bool, quiet: bool) -> None:
     for audited in done.audit:
         if not audited.differing:
             click.echo(f"run once more, with the same outputs: {audited.job}")
-    for path in (done.folder / record.NAME, done.folder / recasting.TABLE, *done.plots):
+    for path in (done.folder / record.NAME, done.folder / outcome.TABLE, *done.plots):
         click.echo(f"    {_shown(path)}")
     click.echo(f"    {_shown(done.analysis)}  (the analysis as it ran)")
 

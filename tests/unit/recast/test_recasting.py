@@ -11,15 +11,16 @@ from relance.digest import of_bytes
 from relance.errors import InputError
 from relance.recast import recasting, record
 from relance.recast.changes import Changes
+from relance.recast.request import Effects, Request
 from relance.store.store import Store
 
 HEPMC = "HepMC::Version 3\nHepMC::Asciiv3-START_EVENT_LISTING\nE 0 0 0\n"
-EFFECTS = recasting.Effects(lambda _text: None, nullcontext)
+EFFECTS = Effects(lambda _text: None, nullcontext)
 
 
-def request(folder: Path, changes: Changes) -> recasting.Request:
+def request(folder: Path, changes: Changes) -> Request:
     store = Store(folder / "store")
-    return recasting.Request(store, of_bytes(b"the capsule"), capsules.small(store.layout), changes)
+    return Request(store, of_bytes(b"the capsule"), capsules.small(store.layout), changes)
 
 
 def test_a_folder_in_which_another_process_recasts_is_left_to_it(tmp_path: Path) -> None:
