@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,7 @@ from relance.languages.model import (
     Json,
     Literal,
     PlanError,
+    Scripted,
     Selector,
     Stage,
     Workflow,
@@ -136,22 +139,46 @@ class Tree(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
+def seen(workflow: Workflow, stage: Stage) -> tuple[str, ...]:
+    """Return what a script of a stage sees: what that waits for or names, and what those wait for in turn."""
+    found = _mentions(workflow, stage)
+    if not isinstance(stage.dependencies, Fulfilled) and any(
+        jsonpath.first_names(query) is None for query in stage.dependencies.queries
+    ):
+        found |= {one.name for one in workflow.stages}
+    while (
+        more := {name for one in workflow.stages if one.name in found for name in _mentions(workflow, one)}
+        - found
+    ):
+        found |= more
+    later = _with_followers(workflow, frozenset({stage.name}))
+    return (INIT, *(one.name for one in workflow.stages if one.name in found - later))
+
+
 def _with_followers(workflow: Workflow, stages: frozenset[str]) -> frozenset[str]:
     """Return some of a workflow's stages and those that wait for one of them."""
     while True:
         more = {
-            stage.name for stage in workflow.stages if stage.name not in stages and _mentions(stage) & stages
+            stage.name
+            for stage in workflow.stages
+            if stage.name not in stages and _mentions(workflow, stage) & stages
         }
         if not more:
             return stages
         stages |= more
 
 
-def _mentions(stage: Stage) -> frozenset[str]:
+def _mentions(workflow: Workflow, stage: Stage) -> frozenset[str]:
     queries: list[str] = []
     if isinstance(stage.dependencies, Fulfilled):
         queries += [one.query for one in stage.dependencies.expressions if isinstance(one, Selector)]
     else:
         queries += stage.dependencies.queries
     queries += [one.value.query for one in stage.parameters if isinstance(one.value, Selector)]
-    return frozenset().union(*(jsonpath.first_names(query) or () for query in queries))
+    names = frozenset().union(*(jsonpath.first_names(query) or () for query in queries))
+    if isinstance(stage.schedule, Scripted):
+        # What a script in jq reads can't be known; that it names a stage can.
+        text = json.dumps(stage.schedule.bindings, ensure_ascii=False)
+        words = set(re.findall(r"\w[\w.-]*\w|\w", text)) | set(re.findall(r"\w+", text))
+        names |= {one.name for one in workflow.stages if one.name in words and one is not stage}
+    return names

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from relance.languages.model import Fulfilled, Json, PlanError, Scripted, Stage
-from relance.languages.support import jqscript, jsonpath
-from relance.languages.support.choosing import Choosing
+from relance.languages.model import Json, PlanError, Scripted, Stage
+from relance.languages.support import jqscript
+from relance.languages.support.choosing import Choosing, seen
 from relance.languages.support.nodes import INIT, Entry, Node, Scope
 from relance.languages.support.pointers import Reference
 from relance.languages.support.publishing import Pointer
@@ -41,18 +42,13 @@ class Stepscript:
         if not isinstance(reference, list) or len(reference) != 2:
             raise PlanError("'$wflowref' isn't a pair of jq scripts")
         nodes_script, outputs_script = reference
-        dependencies, scope = self.stage.dependencies, self.scope
-        queries = dependencies.queries if not isinstance(dependencies, Fulfilled) else ()
-        names: set[str] = set()
-        for query in queries:
-            first = jsonpath.first_names(query)
-            names |= {one.name for one in scope.workflow.stages} | {INIT} if first is None else first
-        names.discard(self.stage.name)
+        scope = self.scope
+        names = seen(scope.workflow, self.stage)
         steps = {name: [self._as_json(one) for one in self.choosing.entries(scope, name)] for name in names}
         chosen = jqscript.values(nodes_script, {name: found for name, found in steps.items() if found})
 
         def outputs(name: Json) -> Json:
-            node = self._node_called(scope, name)
+            node = self._node_called(scope, names, name)
             return jqscript.values(outputs_script, _pointers(self.choosing.outcomes.result(node), node.name))
 
         return _replaced(chosen, "_nodeid", outputs)
@@ -66,22 +62,22 @@ class Stepscript:
         }
         return {"_offset": entry.folder, **inner}
 
-    def _node_called(self, scope: Scope, name: Json) -> Node:
-        for stage in (INIT, *(one.name for one in scope.workflow.stages)):
-            if stage in self.choosing.deciding(scope):
-                continue
+    def _node_called(self, scope: Scope, stages: Iterable[str], name: Json) -> Node:
+        for stage in stages:
             for entry in self.choosing.entries(scope, stage):
                 if isinstance(entry, Node):
                     if entry.name == name:
                         return entry
                 elif str(name).startswith(f"{entry.folder}/"):
-                    return self._node_called(entry, name)
+                    inner = (INIT, *(one.name for one in entry.workflow.stages))
+                    return self._node_called(entry, inner, name)
         raise PlanError(f"there is no job {name!r}")
 
     def _pointed(self, pointer: Json) -> Json:
         try:
             parts = tuple(pointer["result"])
-            return Reference(self._node_called(self.scope, pointer["step"]), parts)
+            names = seen(self.scope.workflow, self.stage)
+            return Reference(self._node_called(self.scope, names, pointer["step"]), parts)
         except (KeyError, TypeError) as error:
             raise PlanError("'$wflowpointer' isn't one that '$wflowref' gave") from error
 
