@@ -31,7 +31,7 @@ _COMMANDS = {
     "import": ("relance.cli.exporting", "import_", "Take a capsule from a tar file or an OCI layout."),
     "push": ("relance.cli.transfer", "push", "Push a capsule to a registry."),
     "pull": ("relance.cli.transfer", "pull", "Pull a capsule from a registry."),
-    "approve": ("relance.cli.verify", "approve", "Note that somebody approves a capsule."),
+    "approve": ("relance.cli.approve", "approve", "Note that somebody approves a capsule."),
     "reana": ("relance.cli.reana", "reana", "Run an analysis on a REANA server; fetch what it made."),
     "convert": ("relance.cli.convert", "convert", "Compile a yadage workflow to Snakemake."),
     "images": ("relance.cli.images", "images", "Build, take in, load, pin and list container images."),

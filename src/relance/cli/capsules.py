@@ -55,6 +55,27 @@ def opened(
         return store, described, archive.bring(store.layout, source, described, name=None)
 
 
+def lies_elsewhere(text: str) -> bool:
+    """Return whether a capsule is named that lies in a file or a folder; a name of the store has no slash."""
+    return ("/" in text or text.endswith(".tar")) and file_or_layout(text) is not None
+
+
+def in_store(
+    text: str, environment: Mapping[str, str], chosen: Path | None = None
+) -> tuple[Store, Descriptor]:
+    """Return the capsule that is meant, in the store; it isn't read there, since it may be damaged.
+
+    Raises:
+        InputError: as `opened`.
+        MissingPartError: as `opened`.
+    """
+    store = Store(places.store(environment, chosen))
+    if not lies_elsewhere(text) and store.content.exists():
+        return store, reading.find(store.layout, text)
+    store, described, _ = opened(text, environment, chosen)
+    return store, described
+
+
 @contextmanager
 def looked_at(text: str, environment: Mapping[str, str], chosen: Path | None = None) -> Iterator[Found]:
     """Give the capsule that is meant where it lies; nothing is copied.

@@ -1,4 +1,4 @@
-"""`relance verify` and `relance approve`."""
+"""`relance verify`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from relance.cli.elsewhere import Elsewhere
 from relance.cli.elsewhere import options as elsewhere_options
 from relance.cli.progress import counting
 from relance.errors import ExitCode, InputError
-from relance.model import UNKNOWN, RuntimeKind
+from relance.model import RuntimeKind
 
 if TYPE_CHECKING:
     from relance.capsule.checkout import Fetch
@@ -30,11 +29,8 @@ if TYPE_CHECKING:
     from relance.rerun.execution import Settings
     from relance.rerun.folder import Work
     from relance.store.descriptors import Descriptor
-    from relance.store.store import Store
-    from relance.verify.model import Machine, Report, ReportedResult
+    from relance.verify.model import Report
     from relance.verify.reproduction import Ran
-
-_LONGEST_COMMENT = 10_000
 
 
 @click.command()
@@ -88,6 +84,7 @@ def verify(  # noqa: PLR0917 - click passes each by name
     Exit status: 0 whole, or reproduced; 1 something differs, or a job failed; 2 damaged, or no capsule; 3
     not closed, or this machine lacks a part.
     """
+    from relance.cli import capsules, reports
     from relance.publish import rocrate
     from relance.verify import artifacts, verifying
     from relance.verify.reproduction import Effects, Request
@@ -107,10 +104,10 @@ def verify(  # noqa: PLR0917 - click passes each by name
     kept = None
     with signals.raising(), counting("reading", quiet=quiet) as told:
         # What lies elsewhere is read there first, so that nothing damaged is brought into the store.
-        if not rerun or _lies_elsewhere(capsule):
+        if not rerun or capsules.lies_elsewhere(capsule):
             made = _checked(capsule, chosen_store, told)
-        if rerun and (not _lies_elsewhere(capsule) or made.integrity.holds):
-            store, described = _in_store(capsule, chosen_store)
+        if rerun and (not capsules.lies_elsewhere(capsule) or made.integrity.holds):
+            store, described = capsules.in_store(capsule, os.environ, chosen_store)
             with _folder(keep) as folder:
                 settings = _settings(runtime, usable, say, trusted=trust, bounds=bounds)
                 bring = _fetch if fetch else None
@@ -122,10 +119,10 @@ def verify(  # noqa: PLR0917 - click passes each by name
                 with store.writing():
                     kept = artifacts.attach(store.layout, described, made)
     if as_json:
-        click.echo(_as_json(made))
+        click.echo(reports.as_json(made))
     elif not quiet:
-        _tell(made, kept)
-    return _conclusion(made)
+        reports.tell(made, kept)
+    return reports.conclusion(made)
 
 
 def _crate_checked(folder: Path, *, as_json: bool, quiet: bool) -> ExitCode:
@@ -143,77 +140,19 @@ def _crate_checked(folder: Path, *, as_json: bool, quiet: bool) -> ExitCode:
     return ExitCode.BAD_INPUT if faults else ExitCode.OK
 
 
-@click.command()
-@click.argument("capsule")
-@click.option("--by", metavar="NAME", required=True, help="Who approves.")
-@click.option("--comment", metavar="TEXT", default="", help="What there is to say.")
-@places.STORE
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def approve(capsule: str, by: str, comment: str, chosen_store: Path | None, quiet: bool) -> ExitCode:
-    """Note that somebody approves CAPSULE. The note isn't signed: it doesn't prove who wrote it.
-
-    It is kept beside the capsule, which keeps its digest, and goes with it when it is pushed with reports.
-
-    \b
-    relance approve dilepton --by "A. Physicist" --comment "limits agree with the paper's"
-    """
-    from relance.capsule import reading
-    from relance.verify import artifacts
-    from relance.verify.model import APPROVAL_FORMAT, VERSION, Approval
-
-    for name, text, most in (("--by", by, 200), ("--comment", comment, _LONGEST_COMMENT)):
-        if (
-            len(text) > most
-            or not text.replace("\n", "").isprintable()
-            or (name == "--by" and not text.strip())
-        ):
-            raise InputError(
-                name, expected=f"printable text of at most {most} characters", found=ascii(text[:40]),
-                next_step="write it as plain text",
-            )  # fmt: skip
-    store, described = _in_store(capsule, chosen_store)
-    reading.read(store.layout, described)
-    word = Approval(APPROVAL_FORMAT, VERSION, described.digest, by.strip(), round(time.time(), 3), comment)
-    with store.writing():
-        kept = artifacts.attach(store.layout, described, word)
-    if not quiet:
-        click.echo(f"{described.digest} is approved by {word.by}; not signed; kept as {kept.digest}")
-    return ExitCode.OK
-
-
-def _lies_elsewhere(text: str) -> bool:
-    """Return whether a capsule is named that lies in a file or a folder; a name of the store has no slash."""
-    from relance.cli import capsules
-
-    return ("/" in text or text.endswith(".tar")) and capsules.file_or_layout(text) is not None
-
-
 def _checked(text: str, chosen_store: Path | None, told: Callable[[int, int], None]) -> Report:
     """Check a capsule where it lies."""
     from relance.capsule import archive, sources
     from relance.cli import capsules
     from relance.verify import integrity, verifying
 
-    place = capsules.file_or_layout(text) if _lies_elsewhere(text) else None
+    place = capsules.file_or_layout(text) if capsules.lies_elsewhere(text) else None
     if place is None:
-        store, described = _in_store(text, chosen_store)
+        store, described = capsules.in_store(text, os.environ, chosen_store)
         return verifying.check(integrity.Kept(store.layout), described, told=told)
     path, name = place
     with sources.opened(path) as source:
         return verifying.check(source, archive.choose(source, name, str(path)), told=told)
-
-
-def _in_store(text: str, chosen_store: Path | None) -> tuple[Store, Descriptor]:
-    """Return the capsule that is meant, in the store; it isn't read there, since it may be damaged."""
-    from relance.capsule import reading
-    from relance.cli import capsules
-    from relance.store.store import Store
-
-    store = Store(places.store(os.environ, chosen_store))
-    if not _lies_elsewhere(text) and store.content.exists():
-        return store, reading.find(store.layout, text)
-    store, described, _ = capsules.opened(text, os.environ, chosen_store)
-    return store, described
 
 
 @contextmanager
@@ -256,12 +195,6 @@ def _fetch(files: Iterable[CapsuleFile]) -> Fetch:
     return fetching.fetcher(files, places.cache(os.environ))
 
 
-def _as_json(report: Report) -> str:
-    from relance.capsule.encoding import encode
-
-    return json.dumps(encode(report), indent=2, sort_keys=True, ensure_ascii=False)
-
-
 def _watching(
     cores: int, say: Callable[[str], None], *, quiet: bool
 ) -> Callable[[], AbstractContextManager[Watch]]:
@@ -278,72 +211,3 @@ def _watching(
             raise signals.Terminated
 
     return watching
-
-
-def _tell(report: Report, kept: Descriptor | None) -> None:
-    from relance.cli import comparing
-    from relance.results.figures import shown_size
-
-    integrity = report.integrity
-    click.echo(f"{report.analysis or 'capsule'}  {report.capsule}")
-    state = f"{len(integrity.problems)} damaged or wrong" if integrity.problems else "all as they were"
-    click.echo(f"whole: {integrity.blobs} blobs, {shown_size(integrity.size)} read, {state}")
-    for problem in integrity.problems:
-        click.echo(f"  {problem.what}: expected {problem.expected}, found {problem.found}")
-    if integrity.by_digest_only:
-        click.echo(f"  {integrity.by_digest_only} files are known by digest only")
-    if report.captured_on is not None:
-        click.echo(f"captured on: {_machine(report.captured_on)}")
-    if report.rerun_on is not None:
-        same = report.captured_on is not None and report.captured_on.processor == report.rerun_on.processor
-        note = "" if same else "; another processor, so that tolerances decide, not bits"
-        click.echo(f"run again on: {_machine(report.rerun_on)}{note}")
-    if report.products:
-        tiers = comparing.counted(product.tier for product in report.products)
-        click.echo(f"{len(report.products)} products: {tiers}")
-        for line in comparing.lines(report.products):
-            click.echo(line)
-    if report.results:
-        click.echo(f"results{f' of case {report.case}' if report.case else ''}:")
-        for result in report.results:
-            click.echo(f"  {_result(result)}")
-    for what in report.not_closed:
-        click.echo(f"not closed: {what}")
-    if report.message:
-        click.echo(report.message)
-    click.echo(f"verdict: {report.verdict}")
-    if kept is not None:
-        click.echo(f"report: {kept.digest}")
-
-
-def _machine(machine: Machine) -> str:
-    known = " ".join(part for part in (machine.runtime, machine.runtime_version) if part != UNKNOWN)
-    return f"{machine.processor}, {machine.platform}, {known or 'nobody knows in what'}"
-
-
-def _result(result: ReportedResult) -> str:
-    from relance.results.figures import written
-
-    if result.remark:
-        return f"{result.name}: {result.remark}{'' if result.agrees else '; they differ'}"
-    unit = f" {written(result.unit)}".rstrip()
-    numbers = [" ".join("none" if value is None else f"{value:.9g}" for value in side)
-               for side in (result.expected, result.found)]  # fmt: skip
-    within = f", within {result.tolerance:.3g}{unit}" if result.tolerance else ""
-    judged = f"agrees{within}" if result.agrees else f"DIFFERS{within}"
-    return f"{result.name}: {numbers[0]} → {numbers[1]}{unit}: {'the same' if result.equal else judged}"
-
-
-def _conclusion(report: Report) -> ExitCode:
-    from relance.verify.model import Verdict
-
-    return {
-        Verdict.INTACT: ExitCode.OK,
-        Verdict.REPRODUCED: ExitCode.OK,
-        Verdict.WITHIN: ExitCode.OK,
-        Verdict.DIFFERS: ExitCode.FAILED,
-        Verdict.FAILED: ExitCode.FAILED,
-        Verdict.DAMAGED: ExitCode.BAD_INPUT,
-        Verdict.NOT_CLOSED: ExitCode.MISSING_PART,
-        Verdict.UNDECIDED: ExitCode.MISSING_PART,
-    }[report.verdict]
