@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import yaml
@@ -133,8 +134,14 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
         assert status == 0, (folder / "snakemake.log").read_text("utf-8")
         real = {f"{folder}/init": "@init", f"{folder}/workdir": "@work"}
         signs = {f"{ROOT}/init": "@init", f"{ROOT}/workdir": "@work"}
-        found[name] = Done(signed(jobs(folder), signs), files(folder / "workdir", real))
+        done = Done(signed(jobs(folder), signs), files(folder / "workdir", real))
+        found[name] = unquoted(done) if name == "named" else done
     return found
+
+
+def unquoted(done: Done) -> Done:
+    """Return what a workflow made with the names of stages in place of those of their folders."""
+    return Done(*(json.loads(unquote(json.dumps(one))) for one in (done.jobs, done.files)))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -26,7 +26,7 @@ from relance.languages.model import (
     Step,
     Workflow,
 )
-from relance.languages.support import interpolation, jsonpath, patterns, publishing
+from relance.languages.support import interpolation, jsonpath, naming, patterns, publishing
 
 SOURCES = ("Snakefile", "config.yaml", "workflow.json", "support/**")
 """Patterns of the files that come with a compiled workflow."""
@@ -107,7 +107,10 @@ def products(workflow: Workflow) -> tuple[Product, ...]:
             for case in stage.cases:
                 if case.step is not None:
                     found += [
-                        Product(path.rpartition("/")[2].partition(".")[0], f"workdir/{stage.name}/{path}")
+                        Product(
+                            path.rpartition("/")[2].partition(".")[0],
+                            f"workdir/{naming.folder(stage.name)}/{path}",
+                        )
                         for path in _published(stage, case.step)
                     ]
     return tuple(dict.fromkeys(found))

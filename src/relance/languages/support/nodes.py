@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relance.languages.model import FromJq, Json, Origin, Step, Workflow
+from relance.languages.support import naming
 from relance.languages.support.patterns import Numbered
 
 INIT = "init"
@@ -57,7 +58,8 @@ class Scope:
 
     def within(self, name: str) -> str:
         """Return the folder of something in it."""
-        return f"{self.folder}/{name}" if self.folder else name
+        own = naming.folder(name)
+        return f"{self.folder}/{own}" if self.folder else own
 
 
 Entry = Node | Scope

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from relance.languages.model import FromValue, Scripted, Selector, Stage, Step, Workflow
-from relance.languages.support import jsonpath
+from relance.languages.support import jsonpath, naming
 
 Numbered = tuple[tuple[str, int | None], ...]
 """Stages from the outermost to a job's own, each with its number if it has numbers."""
@@ -22,7 +22,7 @@ def jobs(workflow: Workflow) -> dict[str, tuple[Step, ...]]:
 
 def stages(pattern: str) -> tuple[str, ...]:
     """Return the names of the stages that lead to a pattern's jobs."""
-    return tuple(_split(part)[0] for part in pattern.split("/"))
+    return tuple(naming.stage(_split(part)[0]) for part in pattern.split("/"))
 
 
 def published(pattern: str) -> str:
@@ -36,7 +36,7 @@ def numbered(pattern: str, numbers: Mapping[str, int]) -> Numbered:
     found = []
     for part in pattern.split("/"):
         name, number = _split(part)
-        found.append((name, None if number is None else numbers.get(number)))
+        found.append((naming.stage(name), None if number is None else numbers.get(number)))
     return tuple(found)
 
 
@@ -89,4 +89,5 @@ def _steps(workflow: Workflow, above: tuple[str, ...]) -> Iterator[tuple[str, St
 
 
 def _part(stage: Stage, depth: int) -> str:
-    return f"{stage.name}_{{n{depth}}}" if stage.many else stage.name
+    name = naming.folder(stage.name)
+    return f"{name}_{{n{depth}}}" if stage.many else name

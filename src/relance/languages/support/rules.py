@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from relance.languages.encoding import decode
 from relance.languages.model import Commands, Container, Json, PlanError, Script
-from relance.languages.support import answers, interpolation, jqscript, patterns
+from relance.languages.support import answers, interpolation, jqscript, naming, patterns
 from relance.languages.support.answers import Kind
 from relance.languages.support.nodes import Node, Scope, UnpublishedError
 from relance.languages.support.places import ROOT, Places
@@ -261,13 +261,14 @@ class Rules:
         for pattern, name in self._names.items():
             numbers = {}
             parts = pattern.removeprefix("published/").split("/")
-            for depth, (part, (above, number)) in enumerate(zip(parts, scope.path, strict=False)):
+            for depth, (part, (around, number)) in enumerate(zip(parts, scope.path, strict=False)):
+                above = naming.folder(around)
                 if part == f"{above}_{{n{depth}}}" and number is not None:
                     numbers[f"n{depth}"] = str(number)
                 elif part != above or number is not None:
                     break
             else:
-                if parts[len(scope.path) :] == [f"{stage}.json"]:
+                if parts[len(scope.path) :] == [f"{naming.folder(stage)}.json"]:
                     getattr(self._checkpoints, name).get(**numbers)
                     return
         raise PlanError(f"no rule publishes for the stage '{stage}'")

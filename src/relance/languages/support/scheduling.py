@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from relance.languages.model import Fulfilled, Json, PlanError, Scatter, Scripted, Single, Stage
-from relance.languages.support import jqscript
+from relance.languages.support import jqscript, naming
 from relance.languages.support.choosing import Choosing
 from relance.languages.support.filling import ordered
 from relance.languages.support.nodes import INIT, Entry, Node, Scope, begun
@@ -68,7 +68,7 @@ class Scheduling:
 
     def _check_empty(self, scope: Scope, stage: Stage) -> None:
         """Refuse a stage without jobs: what it was to make would be missing, and nobody would know."""
-        path = "/".join([*(name for name, _ in scope.path), stage.name])
+        path = "/".join(map(naming.folder, [*(name for name, _ in scope.path), stage.name]))
         if path not in self.may_be_empty:
             what = "its stepscript gives an empty list"
             if isinstance(stage.schedule, Scatter):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,10 @@ from pathlib import Path
 from relance.languages.model import Case, Fulfilled, Ready, Scripted, Stage, Workflow
 from relance.languages.notes import Note
 from relance.languages.references import Part, Sources
+from relance.languages.support import naming
 from relance.languages.yadage import expressions, schedules, steps
 
-_NAME = re.compile(r"\w[\w.-]*")
+_LONGEST = 200  # bytes of a folder's name; file systems take 255
 _STAGE = ("name", "dependencies", "scheduler")
 
 
@@ -67,11 +67,11 @@ def _stage(part: Part, notes: list[Note]) -> Stage:
     part.only("a stage", *_STAGE)
     name_part = part.need("name", "a stage")
     name = name_part.text()
-    if not _NAME.fullmatch(name) or name == "init":
+    if not name.isprintable() or name in {"", "init"} or len(naming.folder(name).encode()) > _LONGEST:
         raise name_part.refusal(
             "a stage's name can't be used",
             found=repr(name),
-            expected="letters, digits, '_', '-' and '.', and not 'init'",
+            expected=f"text on one line, of at most {_LONGEST} bytes as a folder's name, and not 'init'",
         )
     scheduler = part.need("scheduler", f"the stage '{name}'")
     schedule = schedules.read(scheduler, name, notes)

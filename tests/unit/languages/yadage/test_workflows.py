@@ -29,7 +29,7 @@ REFUSED = {
     ),
     "environment_type: docker-encapsulated": ("environment_type: slurm-env", ":7: an environment isn't"),
     "step: init": ("step: 'a where b'", ":5: the JSONPath 'a where b' isn't understood"),
-    "name: one": ("name: ../one", ":2: a stage's name can't be used"),
+    "name: one": ('name: "a\\nb"', ":2: a stage's name can't be used"),
     "image: busybox": ('image: "x y; rm"', ":7: an image's name can't be used"),
     "imagetag: '1.36'": ("imagetag: 1.36", ":7: a tag isn't text"),
     "  scheduler:": ("  schedule:", ":3: a stage has the key 'schedule'"),
