@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from relance.compare import files
+from relance.compare.histograms import Histogram
 from relance.compare.model import Notes, Rules, Tier
 from relance.compare.records import canonical
 from relance.compare.tables import Table
@@ -169,6 +170,9 @@ def test_a_tolerance_lets_no_row_stand_for_another() -> None:
     swapped = [{"event": 2, "pt": 10.0}, {"event": 1, "pt": 20.0}]
     for theirs in (swapped, [{"event": 2, "pt": 20.0}, {"event": 1, "pt": 10.1}]):
         assert of_pairs(ours, theirs, NEAR) is Tier.DIFFERENT
+    near = 10.0 * (1 + 1e-9)
+    assert of_pairs(ours[:1], [{"event": 1, "pt": near}], NEAR) is Tier.TOLERANCE
+    assert of_pairs(ours[:1], [{"event": 2, "pt": near}], NEAR) is Tier.DIFFERENT
 
 
 def test_a_value_that_moved_from_one_list_to_the_next_is_no_reordering() -> None:
@@ -214,3 +218,29 @@ def test_a_log_keeps_its_order_and_a_table_needs_none(tmp_path: Path) -> None:
     assert tier("first done\nthen failed\n", "then failed\nfirst done\n") is Tier.DIFFERENT
     assert tier("x y\n1 2\n3 4\n", "x y\n3 4\n1 2\n") is Tier.UNORDERED
     assert tier("a  b\n", "a b \r\n") is Tier.CONTENT
+
+
+def of_histograms(rule: Tolerance | None = None, **changes: Any) -> Tier:
+    """Compare a histogram with one that differs in something."""
+    ours = Histogram((4.0, 9.0), (4.0, 9.0), ((0.0, 1.0, 2.0),), Tree({"entries": 13}))
+    rules = Rules([rule] if rule else [])
+    return ours.compare(replace(ours, **changes), "mll", rules, Notes())
+
+
+def test_a_histogram_is_the_same_in_contents_uncertainties_edges_and_entries() -> None:
+    assert of_histograms() is Tier.CONTENT
+    for changes in (
+        {"contents": (4.0, 9.5)},
+        {"variances": (4.0, 9.5)},
+        {"axes": ((0.0, 1.0, 2.5),)},
+        {"contents": (4.0, 9.0, 0.0), "variances": (4.0, 9.0, 0.0)},
+        {"statistics": Tree({"entries": 14})},
+    ):
+        assert of_histograms(**changes) is Tier.DIFFERENT
+
+
+def test_a_p_value_judges_contents_and_never_edges() -> None:
+    rule = Tolerance("**", "statistics", p_value=0.1)
+    assert of_histograms(rule, contents=(4.0, 9.5)) is Tier.TOLERANCE
+    assert of_histograms(rule, contents=(4.0, 90.0)) is Tier.DIFFERENT
+    assert of_histograms(rule, axes=((0.0, 1.0, 2.5),)) is Tier.DIFFERENT

@@ -139,6 +139,7 @@ COMMANDS = {
     "(cd tables; cat *)": {"tables/a.csv", "tables/b.csv"},
     "PYTHONPATH=lib python -c 'import deep'": {"lib/deep.py"},
     "python -m scripts.pack.inner": {"scripts/pack/__init__.py", "scripts/pack/inner.py"},
+    "python scripts/pack/inner.py": {"scripts/pack/__init__.py", "scripts/pack/inner.py"},
     "bash tools/x.sh > results/out.txt": {"tools/x.sh", "tools/y.sh", "tables/a.csv"},
     ". ./tools/y.sh": {"tools/y.sh", "tables/a.csv"},
     "merge --tables=tables --out results/out.txt": {"tables/a.csv", "tables/b.csv"},

@@ -311,7 +311,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.registry.manifests[repository, name] = self.registry.manifests[repository, sha(self.body)] = (
             entry
         )
-        headers = {"Docker-Content-Digest": sha(self.body)}
+        headers = {"Docker-Content-Digest": self.registry.behaviour.says_digest or sha(self.body)}
         if self.registry.behaviour.referrers and "subject" in value:
             headers["OCI-Subject"] = value["subject"]["digest"]
         self._answer(201, headers)

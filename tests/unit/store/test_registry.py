@@ -137,6 +137,15 @@ def test_a_push_under_another_digest_is_refused(layout):
         assert server.asked == []
 
 
+def test_a_registry_that_took_a_manifest_for_another_is_told(layout):
+    root = artifact(layout, b"data")
+    with (
+        serving(Behaviour(says_digest=f"sha256:{'a' * 64}")) as server,
+        pytest.raises(InputError, match="changed a manifest"),
+    ):
+        pushing.push(layout, root, at(server), access())
+
+
 def test_a_blob_that_another_repository_has_is_mounted(layout):
     root = capsule(layout)
     with serving() as server:
@@ -510,6 +519,18 @@ def test_an_index_that_nests_a_thousand_deep_is_refused(elsewhere):
         with pytest.raises(InputError, match="nested at most"):
             pulling.pull(elsewhere, at(server), access())
         assert len(server.asked) < 20
+    assert list(elsewhere.blobs()) == []
+
+
+def test_a_manifest_in_an_index_that_is_another_is_refused(layout, elsewhere):
+    child, other = artifact(layout, b"data"), artifact(layout, b"dada")
+    assert child.size == other.size
+    with serving() as server:
+        for one in (other, index(layout, child)):
+            pushing.push(layout, one, at(server), access())
+        server.manifests["group/thing", child.digest] = server.manifests["group/thing", other.digest]
+        with pytest.raises(InputError, match="not what its digest says"):
+            pulling.pull(elsewhere, at(server), access())
     assert list(elsewhere.blobs()) == []
 
 
