@@ -14,6 +14,8 @@ from relance.specification import patterns
 
 LEFT_OUT = frozenset({".git", ".snakemake", "__pycache__", ".venv", ".envs", ".ipynb_checkpoints"})
 """Names of what programs leave beside an analysis, which no analysis consists of."""
+_RECAST = ("recast.json", "work")
+"""What lies in the folder of a recast: an analysis of its own, though it may be made in this one."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,12 @@ def _below(folder: Path, name: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
             continue
         path = f"{name}{entry.name}"
         yield path, entry
-        if entry.is_dir(follow_symlinks=False):
+        if entry.is_dir(follow_symlinks=False) and not _is_recast(Path(entry.path)):
             yield from _below(Path(entry.path), f"{path}/")
+
+
+def _is_recast(folder: Path) -> bool:
+    return all((folder / name).exists() for name in _RECAST)
 
 
 def _known_to_git(analysis: Path) -> frozenset[str] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from relance.cli.progress import counting
-from relance.engines import snakemake
+from relance.engines import folders, snakemake
 from relance.errors import ExitCode, InputError
 from relance.recording import build, files, sources
 from relance.recording.files import RecordedRun
@@ -37,7 +37,7 @@ def last(analysis: Path, *, quiet: bool) -> Path:
     Runs that were refused before any job, and dry runs, are passed over: they changed nothing.
 
     Raises:
-        InputError: nothing was ever run there.
+        InputError: nothing was ever run there, or the last run goes on.
     """
     known = files.runs(analysis)
     latest = next((run for run in reversed(known) if not is_idle(run)), None)
@@ -47,6 +47,13 @@ def last(analysis: Path, *, quiet: bool) -> Path:
             expected="a folder in which Snakemake has run a job",
             found=_found_instead(analysis, known),
             next_step=_how_to_run(known),
+        )
+    if latest is not None and folders.goes_on(latest.folder):
+        raise InputError(
+            f"{analysis} can't be recorded now",
+            expected="its last run to have ended",
+            found=f"{latest.name}, which goes on",
+            next_step="wait for its end, or capture an earlier one of 'relance runs' with --run ID",
         )
     if latest is not None and _is_complete(latest) and not _ran_since(analysis, latest.folder / files.NAME):
         return latest.folder / files.NAME

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from relance.cli.record import is_idle
+from relance.engines import folders
 from relance.errors import ExitCode, InputError
 from relance.recording import files
 from relance.recording.files import RecordedRun
@@ -69,7 +70,9 @@ def show(name: str | None, analysis: Path, as_json: bool) -> ExitCode:
 def _list(analysis: Path) -> ExitCode:
     known = files.runs(analysis)
     for run in known:
-        if is_idle(run):
+        if folders.goes_on(run.folder):
+            click.echo(f"{run.name}  goes on")
+        elif is_idle(run):
             click.echo(f"{run.name}  a dry run, or refused before any job: nothing to record")
         elif run.record and not files.is_current(run.folder / files.NAME):
             click.echo(f"{run.name}  recorded by another version of relance: relance record")

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from relance.engines.snakemake import RunFolder
 from relance.errors import InputError
+from relance.store import locking
 
 _RECORDS_KEPT = 20
 _MARK = "lock"
+_RECORD = "record.json"
 _BEGINNING = 60.0  # seconds in which a run that begins has marked its folder
 
 
@@ -46,6 +48,14 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
+def goes_on(folder: Path) -> bool:
+    """Return whether a run that marked its folder still goes on."""
+    try:
+        return locking.held(folder / _MARK)
+    except FileNotFoundError:
+        return False
+
+
 def remove(path: Path) -> None:
     """Remove a file, link or folder, if it is there and can be removed."""
     if path.is_dir() and not path.is_symlink():
@@ -62,7 +72,10 @@ def _forget_old(parent: Path) -> None:
         for left in ("scratch", "bin"):
             shutil.rmtree(folder / left, ignore_errors=True)
     finished.sort(key=lambda folder: folder.stat().st_mtime)
-    for folder in finished[:-_RECORDS_KEPT]:
+    # Dry runs and refused ones leave no record, and must not push out those that did something.
+    recorded = [folder for folder in finished if (folder / _RECORD).is_file()]
+    others = [folder for folder in finished if folder not in recorded]
+    for folder in (*recorded[:-_RECORDS_KEPT], *others[:-_RECORDS_KEPT]):
         shutil.rmtree(folder, ignore_errors=True)
 
 

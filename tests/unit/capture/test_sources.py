@@ -75,3 +75,14 @@ def test_a_pipe_is_refused(analysis: Path) -> None:
     os.mkfifo(analysis / "pipe")
     with pytest.raises(InputError, match="found a socket, pipe or device"):
         sources.listed(analysis, (), set())
+
+
+def test_a_recast_that_lies_in_the_analysis_is_an_analysis_of_its_own(analysis: Path) -> None:
+    before = sources.listed(analysis, (), set())
+    work = analysis / "small-recast-1234" / "work" / "analysis"
+    work.mkdir(parents=True)
+    for path in (work / "Snakefile", work.parents[1] / "recast.json", work.parents[1] / "results.txt"):
+        path.touch()
+    assert sources.listed(analysis, (), set()) == before
+    in_git(analysis, "")
+    assert not [name for name in sources.listed(analysis, (), set()).files if "recast" in name]
