@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import stat
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from relance import digest, document
+from relance import document
 from relance.capsule import results as captured_results
 from relance.capsule.checkout import Fetch
 from relance.capsule.model import Capsule, CapsuleFile, Role
-from relance.compare import folders
-from relance.compare.folders import Pair
-from relance.compare.model import Comparison, Tier
+from relance.compare.model import Comparison
 from relance.engines.base import Watch
 from relance.errors import InputError
-from relance.model import Digest, RunRecord, RunStatus
+from relance.model import RunRecord, RunStatus
 from relance.rerun import execution, folder
+from relance.rerun.configuration import merged
 from relance.rerun.execution import Settings
 from relance.rerun.folder import Work
 from relance.results import reading as results
 from relance.specification import values
-from relance.specification.model import Case, Tolerance, Visibility
-from relance.store import content
+from relance.specification.model import Case, Visibility
 from relance.store.layout import Layout
 from relance.store.store import Store
-from relance.verify import agreement
+from relance.verify import agreement, products
 from relance.verify.model import Machine, ReportedProduct, ReportedResult, Verdict
-
-_MARK = ".snakemake_timestamp"
 
 
 @dataclass(frozen=True)
@@ -119,10 +112,10 @@ def reproduce(store: Store, capsule: Capsule, request: Request, effects: Effects
         verdict = Verdict.WITHIN if all(result.agrees for result in found) else Verdict.DIFFERS
         message = "" if found else "the case expects no values: it ran, and its results are there"
         return Reproduction(verdict, machine, results=found, not_closed=not_closed, message=message)
-    compared = _compared(work, ran.record, configuration, request.jobs, effects)
+    compared = products.compared(work, ran.record, configuration, request.jobs, effects.compared)
     found = _of_run(store.layout, work, configuration)
-    products = agreement.by_results(capsule, compared, found)
-    return Reproduction(agreement.verdict(products, found), machine, products, found, not_closed)
+    judged = agreement.by_results(capsule, compared, found)
+    return Reproduction(agreement.verdict(judged, found), machine, judged, found, not_closed)
 
 
 def open_ends(capsule: Capsule) -> tuple[str, ...]:
@@ -155,7 +148,7 @@ def _here(work: Work, settings: Settings, effects: Effects) -> Ran:
 
 def _configuration(capsule: Capsule, settings: Settings) -> Mapping[str, object]:
     """Return the configuration that was asked for: what a workflow says of its own is not believed."""
-    return _merged(captured_results.configuration(capsule), settings.values)
+    return merged(captured_results.configuration(capsule), settings.values)
 
 
 def _case(capsule: Capsule, name: str) -> Case:
@@ -172,17 +165,7 @@ def _case_values(work: Work, case: Case) -> Mapping[str, object]:
         found = dict(said) if isinstance(said, Mapping) else {}
     inputs = {name: _inside(work.analysis, path) for name, path in case.inputs.items()}
     given = values.overrides(work.capsule.specification.interface, case.parameters, inputs)
-    return _merged(found, given)
-
-
-def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
-    both = dict(below)
-    for key, value in above.items():
-        under = both.get(key)
-        both[key] = (
-            _merged(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
-        )
-    return both
+    return merged(found, given)
 
 
 def _inside(analysis: Path, path: str) -> Path:
@@ -211,110 +194,3 @@ def _of_run(layout: Layout, work: Work, configuration: Mapping[str, object]) -> 
     except InputError as error:
         return (ReportedResult("all", "1", agrees=False, remark=f"not read: {error}"[:500]),)
     return agreement.of_both(work.capsule, before, now)
-
-
-def _compared(
-    work: Work, record: RunRecord, configuration: Mapping[str, object], jobs: int, effects: Effects
-) -> tuple[ReportedProduct, ...]:
-    """Compare what the capsule holds by content, what it only knows by digest."""
-    capsule = work.capsule
-    tolerances = tuple(_placed(capsule.specification.products.tolerances, configuration))
-    found: dict[str, ReportedProduct] = {}
-    by_content: list[CapsuleFile] = []
-    products = [file for file in capsule.files if file.role is Role.PRODUCT]
-    for file in products:
-        now = _digest(work.analysis, file.path)
-        quick = _quick(file, now)
-        if quick is not None:
-            found[file.path] = quick
-        else:
-            by_content.append(file)
-    with tempfile.TemporaryDirectory(prefix="reference-", dir=work.folder) as scratch:
-        given = []
-        for number, file in enumerate(by_content):
-            reference = Path(scratch) / str(number)
-            if file.stored is not None:
-                content.restore(work.store.layout, file.stored, reference)
-            rules = folders.rules_for(file.path, tolerances)
-            given.append(Pair(file.path, reference, work.analysis / file.path, rules))
-        for file, comparison in zip(by_content, folders.compare(given, jobs, effects.compared), strict=True):
-            found[file.path] = _reported(file, comparison, _digest(work.analysis, file.path))
-    # What a recast neither ran nor had to restore, its capsule has nothing of to compare.
-    idle = {path for job in capsule.jobs if job.record.status == "not run" for path in job.record.outputs}
-    for path in _extra(work, record, {file.path for file in capsule.files}, idle):
-        found[path] = ReportedProduct(path, Tier.EXTRA)
-    return tuple(found[path] for path in sorted(found))
-
-
-def _quick(file: CapsuleFile, now: Digest | str) -> ReportedProduct | None:
-    """Return what digests alone tell; None if the contents have to be compared."""
-    known = ReportedProduct(file.path, Tier.BYTES, expected=file.digest)
-    if now == file.digest:
-        return replace(known, found=file.digest)
-    if now == "nothing":
-        return replace(known, tier=Tier.MISSING)
-    if not now.startswith("sha256:"):
-        return replace(known, tier=Tier.OTHER_KIND, remarks=(f"it is {now} now",))
-    if file.stored is None:
-        remark = "the capsule knows only its digest, so that contents can't be compared"
-        return replace(known, tier=Tier.UNDECIDED, found=Digest(now), remarks=(remark,))
-    return None
-
-
-def _digest(analysis: Path, path: str) -> Digest | str:
-    """Return the digest of a product in the work folder, or what is there instead, in words.
-
-    Links are not followed: what ran may have made one that leads anywhere.
-    """
-    place = analysis
-    for part in path.split("/"):
-        place /= part
-        try:
-            mode = place.lstat().st_mode
-        except OSError:
-            return "nothing"
-        if stat.S_ISLNK(mode):
-            return "behind a link"
-    if not stat.S_ISREG(mode):
-        return "no file"
-    return digest.of_file(place) if os.access(place, os.R_OK) else "unreadable"
-
-
-def _reported(file: CapsuleFile, comparison: Comparison, now: Digest | str) -> ReportedProduct:
-    hidden = file.visibility is Visibility.BLINDED
-    return ReportedProduct(
-        file.path,
-        comparison.tier,
-        comparison.kind,
-        file.digest,
-        Digest(now) if now.startswith("sha256:") else None,
-        () if hidden else comparison.differences,
-        comparison.more,
-        ("what differs is not told, since it is blinded",) if hidden else comparison.remarks,
-    )
-
-
-def _extra(work: Work, record: RunRecord, known: set[str], idle: set[str]) -> Iterator[str]:
-    """Yield the products that the captured run hadn't; `directory()` outputs by what is in them.
-
-    `idle`: outputs of jobs that it left out.
-    """
-    logs = {path for job in record.jobs for path in job.logs}
-    outputs = sorted({path for job in record.jobs for path in job.outputs} - logs - idle)
-    for path in outputs:
-        place = work.analysis / path
-        if path.startswith("/") or ".." in path.split("/") or place.is_symlink():
-            continue
-        for inner in _files(place) if place.is_dir() else [place] if place.is_file() else []:
-            name = inner.relative_to(work.analysis).as_posix()
-            if name not in known and inner.name != _MARK:
-                yield name
-
-
-def _files(place: Path) -> Iterable[Path]:
-    return sorted(inner for inner in place.rglob("*") if inner.is_file() and not inner.is_symlink())
-
-
-def _placed(declared: Iterable[Tolerance], configuration: Mapping[str, object]) -> Iterator[Tolerance]:
-    for rule in declared:
-        yield replace(rule, path=results.placed(rule.path, configuration, "a tolerance of the products"))
