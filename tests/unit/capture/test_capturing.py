@@ -11,11 +11,13 @@ from relance.capsule.model import Capsule, CapsuleImage, Role
 from relance.capture import capturing, images
 from relance.capture.capturing import Effects, Request
 from relance.capture.images import Imported
-from relance.digest import of_file, of_tree
+from relance.digest import of_bytes, of_file, of_tree
 from relance.errors import InputError
 from relance.model import UNKNOWN, CodeRecord, FileDigest, ImageRecord, JobTimes, RunRecord
 from relance.recording import files as records
 from relance.specification.model import Visibility
+from relance.store.images import LocalImage, write_local
+from relance.store.squashfs import RuntimeImage
 from relance.store.store import Store
 
 FILES: Mapping[str, str] = {
@@ -230,6 +232,20 @@ def test_another_image_than_the_one_that_ran_is_refused(analysis: Analysis) -> N
     said = refusal(analysis, image=other)
     assert "is not the one that the run used" in said
     assert analysis.ran.config in said
+
+
+def test_an_image_that_was_built_anew_since_the_run_is_refused(analysis: Analysis) -> None:
+    anew = capsules.toy_image(analysis.store.layout, b"anew")
+    nothing = of_bytes(b"")
+    runtime = RuntimeImage(Path("/store/x.sqsh"), nothing, 1)
+    local = LocalImage(nothing, anew.config, anew.manifest, nothing, "podman", "localhost/x:1", runtime)
+    (analysis.folder / "containers").mkdir()
+    write_local(analysis.folder, {"counting": local})
+    used = ImageRecord("docker://relance/counting", config=analysis.ran.config, resolved="run")
+    analysis.job(image=used)
+    assert "image 'counting' is not the one that the run used" in refusal(analysis)
+    analysis.job(image=replace(used, config=anew.config))
+    assert [image.manifest for image in analysis.captured().images] == [anew.manifest]
 
 
 def test_an_image_that_stands_for_the_one_that_ran_is_told_to_be_another(analysis: Analysis) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import awkward as ak
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -244,3 +245,13 @@ def test_a_p_value_judges_contents_and_never_edges() -> None:
     assert of_histograms(rule, contents=(4.0, 9.5)) is Tier.TOLERANCE
     assert of_histograms(rule, contents=(4.0, 90.0)) is Tier.DIFFERENT
     assert of_histograms(rule, axes=((0.0, 1.0, 2.5),)) is Tier.DIFFERENT
+
+
+@pytest.mark.parametrize("more", ["expected", "found"])
+def test_a_part_that_only_one_of_two_files_has_is_a_difference(tmp_path: Path, more: str) -> None:
+    pt, eta = np.array([1.0, 2.0]), np.array([0.5, -0.5])
+    for name in ("expected", "found"):
+        np.savez(tmp_path / f"{name}.npz", pt=pt, **({"eta": eta} if name == more else {}))
+    found = files.product("events.npz", tmp_path / "expected.npz", tmp_path / "found.npz")
+    assert found.tier is Tier.DIFFERENT
+    assert [difference.where for difference in found.differences] == ["eta"]
