@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -38,15 +39,21 @@ def init(analysis: Path, output: Path | None, config: str | None, dry_run: bool,
         click.echo(text, nl=False)
         return
     if path.exists() and not force:
-        raise _there_already(path)
+        if output is not None:
+            raise InputError(
+                _shown(path),
+                expected="no such file yet",
+                found="one",
+                next_step="name another with -o, or type the command with --force (what is in it is lost)",
+            )
+        _tell_left(path)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(path, text)
     reading.load(path)
     questions = draft.decisions(text)
     click.echo(f"{_shown(path)} is drafted; {len(questions)} places are left to decide:")
-    for line, question in questions:
-        click.echo(f"    {_shown(path)}:{line}: {question}")
-    click.echo("answer each in the file and remove its comment; docs/specification.md explains the keys")
+    _tell_decisions(path, questions)
 
 
 def _known(analysis: Path) -> Path | None:
@@ -55,23 +62,27 @@ def _known(analysis: Path) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
-def _there_already(path: Path) -> InputError:
-    """Return the refusal to overwrite, with what is left to decide in what is there."""
+def _tell_left(path: Path) -> None:
+    """Say what is left to decide in a specification that is there, which is kept.
+
+    Raises:
+        InputError: it is wrong; all of it is told.
+    """
     reading.load(path)
     left = draft.decisions(path.read_text(encoding="utf-8"))
-    state = (
-        f"one with {len(left)} places left to decide, the first on line {left[0][0]}"
-        if left
-        else "a finished one"
-    )
-    return InputError(
-        f"{_shown(path)}",
-        expected="no specification yet",
-        found=state,
-        next_step="finish it, or type the command with --force to draft it anew (what is in it is lost)"
-        if left
-        else "go on with 'relance run' and 'relance capture'; --force drafts it anew (what is in it is lost)",
-    )
+    again = "--force drafts it anew (what is in it is lost)"
+    if not left:
+        click.echo(f"{_shown(path)} is finished; go on with 'relance run' and 'relance capture'; {again}")
+        return
+    click.echo(f"{_shown(path)} is there, and kept; {len(left)} places are left to decide:")
+    _tell_decisions(path, left)
+    click.echo(again)
+
+
+def _tell_decisions(path: Path, left: Sequence[tuple[int, str]]) -> None:
+    for line, question in left:
+        click.echo(f"    {_shown(path)}:{line}: {question}")
+    click.echo("answer each in the file and remove its comment; docs/specification.md explains the keys")
 
 
 def _shown(path: Path) -> str:
