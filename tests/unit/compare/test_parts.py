@@ -255,3 +255,8 @@ def test_a_part_that_only_one_of_two_files_has_is_a_difference(tmp_path: Path, m
     found = files.product("events.npz", tmp_path / "expected.npz", tmp_path / "found.npz")
     assert found.tier is Tier.DIFFERENT
     assert [difference.where for difference in found.differences] == ["eta"]
+
+
+def test_what_nobody_could_compare_does_not_agree() -> None:
+    agreeing = [Tier.BYTES, Tier.CONTENT, Tier.UNORDERED, Tier.TOLERANCE, Tier.RESULT]
+    assert [tier for tier in Tier if tier.agrees] == agreeing
