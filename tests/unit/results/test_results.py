@@ -189,6 +189,19 @@ def test_results_are_judged_by_the_references_of_a_case(folder: Path) -> None:
     ]
 
 
+def test_what_has_no_number_agrees_with_no_reference(folder: Path) -> None:
+    nothing = declared(type=ResultType.NUMBER, pointer="/limits/0/expected/plus2sigma")
+    hidden = declared(observed=True)
+    found = results.read(
+        specification(Visibility.BLINDED, nothing=nothing, hidden=hidden), folder, {"output": "out"}
+    )
+    case = Case("known", {name: Reference(2.5, "why", absolute=1e9) for name in ("nothing", "hidden")})
+    assert [(one.name, one.found, one.agrees) for one in judged(found, case)] == [
+        ("nothing", None, False),
+        ("hidden", None, False),
+    ]
+
+
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(1, 8))
 def test_a_figure_reads_back_to_the_number_with_its_digits(number: float, digits: int) -> None:
     text = figures.figure(number, digits).replace("−", "-")
@@ -210,6 +223,12 @@ def test_results_show_hostile_text_as_text(folder: Path) -> None:
 
 def test_a_placeholder_may_name_a_nested_key() -> None:
     assert reading.placed("{a.b}/x", {"a": {"b": "out"}}, "x") == "out/x"
+
+
+@pytest.mark.parametrize("output", ["..", "../beside", "a/../../beside", "/elsewhere", "a\0"])
+def test_a_placeholder_leads_nowhere_out_of_the_analysis(output: str) -> None:
+    with pytest.raises(InputError, match="a path below the analysis's folder"):
+        reading.placed("{output}/x", {"output": output}, "x")
 
 
 def test_the_mark_that_snakemake_leaves_in_a_folder_is_no_part_of_a_result(tmp_path: Path) -> None:
