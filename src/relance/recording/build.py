@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import platform
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from relance import __version__, digest
 from relance.engines.snakemake import RunFolder
-from relance.model import UNKNOWN, Digest, FileDigest, ImageRecord, JobRecord, RunFacts, RunRecord, Unknown
-from relance.recording import jobs, memory, redaction, sources
+from relance.model import UNKNOWN, FileDigest, ImageRecord, JobRecord, RunFacts, RunRecord, Unknown
+from relance.recording import jobs, machine, memory, reached, redaction, sources
 from relance.recording.above import completed
-from relance.recording.code import JobCode, Parsed, SourceTree
+from relance.recording.digests import Digests
 from relance.recording.images import Resolver
 from relance.recording.jobs import FoundJob
 from relance.recording.sources import Call, Events, Graph, Metadata
 from relance.store import images
-from relance.store.hashing import Hasher, contents, size
 from relance.store.images import KnownImages
 
 _RUN = "{run}"
@@ -92,12 +90,11 @@ def record(request: Request, effects: Effects) -> RunRecord:
     own = _own_files(graph)
     paths = sorted({path for job in found for path in (*job.record.inputs, *job.record.outputs)})
     scripts = [job.script for job in found if job.script]
-    codes = _code(analysis, graph, found)
-    reached = {path for code in codes for path in code if code != UNKNOWN}
-    paths = sorted({*paths, *reached})
-    digests = _Digests(effects, request.lies or analysis.__truediv__)
+    codes = reached.of_jobs(analysis, graph, found)
+    paths = sorted({*paths, *(path for code in codes for path in code if code != UNKNOWN)})
+    digests = Digests(effects.cache, effects.progress, request.lies or analysis.__truediv__)
     digests.add([*paths, *own, *scripts])
-    runtime = request.runtime if request.runtime != UNKNOWN else _runtime(events)
+    runtime = request.runtime if request.runtime != UNKNOWN else machine.runtime(events)
     known = KnownImages() if request.images is not None else images.known(analysis)
     ended = _ended(request, events)
     given = {**(request.images or {}), **request.stand_ins}
@@ -138,7 +135,7 @@ def record(request: Request, effects: Effects) -> RunRecord:
             configuration=graph.configuration if graph else UNKNOWN,
             configuration_digest=digest.of_json(graph.configuration) if graph else UNKNOWN,
             platform=f"{platform.system()} {platform.release()} {platform.machine()}",
-            processor=_processor(),
+            processor=machine.processor(),
             libc=" ".join(platform.libc_ver()).strip() or UNKNOWN,
             runtime=runtime,
             runtime_version=request.runtime_version,
@@ -147,7 +144,7 @@ def record(request: Request, effects: Effects) -> RunRecord:
             read_outside=tuple(told(path) for path in graph.read_outside) if graph else UNKNOWN,
             variables=graph.variables if graph else UNKNOWN,
             beyond=graph.beyond if graph else UNKNOWN,
-            environments=_environments(analysis) if _is_locked(request, arguments) else {},
+            environments=machine.environments(analysis, request.runtime, arguments),
             stand_ins=tuple(sorted(request.stand_ins.keys() & {job.image for job in found})),
         ),
         jobs=finished,
@@ -162,17 +159,6 @@ def record(request: Request, effects: Effects) -> RunRecord:
     return kept
 
 
-def _is_locked(request: Request, arguments: Sequence[str]) -> bool:
-    """Return whether jobs ran as plain processes in the analysis's locked environments."""
-    return request.runtime in {"plain", UNKNOWN} and any(
-        "/relance/plain-images" in text for text in arguments
-    )
-
-
-def _environments(analysis: Path) -> dict[str, Digest]:
-    return {path.stem: digest.of_file(path) for path in sorted(analysis.glob("envs/*.txt"))}
-
-
 def _ended(request: Request, events: Events | None) -> float | None:
     if request.before:  # whatever lies there now is what the run will use
         return time.time()
@@ -181,55 +167,6 @@ def _ended(request: Request, events: Events | None) -> float | None:
 
 def _known_graph(given: Path | Graph | None) -> Graph | None:
     return sources.written_graph(given) if isinstance(given, Path) else given
-
-
-class _Digests:
-    """Digests of the files of an analysis, by the paths that its workflow writes."""
-
-    def __init__(self, effects: Effects, lies: Callable[[str], Path | None]) -> None:
-        self._lies = lies
-        self._effects = effects
-        self._done = 0
-        self._total = 0
-        self._hasher = Hasher(effects.cache, self._count)
-        self._known: dict[Path, Digest] = {}
-
-    def add(self, paths: Iterable[str]) -> None:
-        places = {self._lies(path) for path in paths}
-        missing = {place for place in places if place is not None and place.exists()} - set(self._known)
-        self._total += sum(map(size, missing))
-        self._known.update(self._hasher.files(missing))
-
-    def sees(self, path: Path) -> bool:
-        """Tell whether the run could see a file."""
-        return self._lies(str(path)) is not None
-
-    def one(self, path: Path) -> Digest:
-        self.add([str(path)])
-        return self._known[path]
-
-    def file(self, path: str) -> FileDigest:
-        self.add([path])
-        place = self._lies(path)
-        if place is None or place not in self._known:
-            return FileDigest(path, "gone", UNKNOWN, UNKNOWN, "none")
-        kind: Literal["folder", "file"] = "folder" if place.is_dir() else "file"
-        return FileDigest(path, kind, self._known[place], size(place), "content")
-
-    def modified(self, path: str) -> float:
-        """Return when a file, or the newest one of a folder, was last written."""
-        place = self._lies(path)
-        if place is None:
-            return 0.0
-        inside = contents(place) if place.is_dir() else [place]
-        return max((file.stat().st_mtime for file in inside), default=0.0)
-
-    def remember(self) -> None:
-        self._hasher.remember()
-
-    def _count(self, count: int) -> None:
-        self._done += count
-        self._effects.progress(self._done, self._total)
 
 
 def _written(found: Sequence[FoundJob], codes: Sequence[tuple[str, ...] | Unknown]) -> dict[str, float]:
@@ -250,7 +187,7 @@ def _written(found: Sequence[FoundJob], codes: Sequence[tuple[str, ...] | Unknow
 
 
 def _file(
-    path: str, digests: _Digests, checksums: Mapping[str, str], written: Mapping[str, float]
+    path: str, digests: Digests, checksums: Mapping[str, str], written: Mapping[str, float]
 ) -> FileDigest:
     found = digests.file(path)
     if found.kind == "gone":
@@ -260,47 +197,10 @@ def _file(
     return replace(found, altered=late)
 
 
-def _code(analysis: Path, graph: Graph | None, found: Sequence[FoundJob]) -> list[tuple[str, ...] | Unknown]:
-    """Return of each job the source files that its code may reach."""
-    records = [job.record for job in found]
-    made = [path for record in records for path in (*record.outputs, *record.logs)]
-    made += [job.benchmark for job in found if job.benchmark]
-    parsed = Parsed((graph.snakefile, *graph.included), graph.read) if graph else Parsed()
-    tree = SourceTree(analysis, made, parsed)
-    return [tree.of_job(_job_code(job, graph)) for job in found]
-
-
-def _job_code(job: FoundJob, graph: Graph | None) -> JobCode:
-    record = job.record
-    parameters = record.parameters if record.parameters != UNKNOWN else ()
-    around = graph.around if graph else ""
-    command = record.command if record.command != UNKNOWN else None
-    return JobCode(
-        kind=record.code.kind,
-        command=f"{around}\n{command}" if command and around else command,
-        script=job.script,
-        inputs=record.inputs,
-        texts=tuple(_texts(item.value for item in parameters)),
-        environment=job.environment,
-        # A rule's own `run:` stands in the Snakefile, and so does what is put around commands.
-        needs_snakefile=bool(around),
-    )
-
-
-def _texts(values: Iterable[object]) -> Iterator[str]:
-    for value in values:
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, Mapping):
-            yield from _texts(value.values())
-        elif isinstance(value, list | tuple):
-            yield from _texts(value)
-
-
 def _finished(  # noqa: PLR0917 - the job, and what is known of its files
     job: FoundJob,
     files: tuple[str, ...] | Unknown,
-    digests: _Digests,
+    digests: Digests,
     resolver: Resolver,
     analysis: Path,
     run_folder: str,
@@ -333,33 +233,7 @@ def _status(
     return "ok" if watched and "unknown" not in statuses else UNKNOWN
 
 
-def _runtime(events: Events | None) -> str:
-    """Return what the arguments of a run say that its steps ran in."""
-    if events is None or events.arguments is None:
-        return UNKNOWN
-    text = " ".join(events.arguments)
-    standin = re.search(r"\.snakemake/relance/(podman|docker|plain)-images", text)
-    if standin:
-        return standin[1]
-    contained = re.search(
-        r"--(?:use-)?(?:singularity|apptainer)\b|--(?:sdm|software-dep\S*)[ =]\S*(?:apptainer|singularity)",
-        text,
-    )
-    return "apptainer" if contained else "plain"
-
-
 def _shown(path: str, analysis: Path, run_folder: str) -> str:
     """Return a path relative to the analysis if it lies there, with the run's own folder by a fixed name."""
     text = path.replace(run_folder, _RUN)
     return str(Path(text).relative_to(analysis)) if Path(text).is_relative_to(analysis) else text
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    except OSError:
-        pass
-    return platform.processor() or UNKNOWN
