@@ -61,6 +61,7 @@ CODES = _codes(
     ("RL111", _N, "a stage has cases, and none that holds always", None),
     ("RL112", _E, "a command has a `$` that REANA can't fill in", None),
     ("RL113", _E, "an empty list is scattered: yadage leaves the stage out", None),
+    ("RL114", _W, "`step` reads a stage of several jobs, and is for one", None),
     ("RL201", _W, "an image has a tag that moves (`latest`, `master`), or none", None),
     ("RL202", _N, "an image has a tag and no digest", None),
     ("RL203", _W, "a rule names no image: REANA takes one of its own without a word", _REANA),

@@ -94,6 +94,7 @@ def check(scope: Scope, files: Files) -> Iterator[Finding]:
     for stage in scope.workflow.stages:
         yield from _stages(scope, stage, files)
         yield from _outputs(scope, stage, files)
+        yield from _singles(scope, stage, files)
     yield from _circles(scope, files)
 
 
@@ -160,6 +161,21 @@ def _outputs(scope: Scope, stage: Stage, files: Files) -> Iterator[Finding]:
                     found="no such output",
                     next_step=suggestion(name, known) or _CORRECT,
                 )
+
+
+def _singles(scope: Scope, stage: Stage, files: Files) -> Iterator[Finding]:
+    for query in dict.fromkeys(one.query for one in _selectors(stage) if one.single):
+        field = _FIELD.fullmatch(query)
+        other = scope.workflow.stage(field["name"]) if field else None
+        if other is not None and other.many:
+            yield Finding(
+                "RL114",
+                scope.place(stage, files, f"step: {query}"),
+                f"{scope.subject(stage)} reads {query!r} as one job",
+                expected=f"'stages: {query}', or one job: 'step: {query}[0]'",
+                found="a stage of several jobs",
+                next_step=f"write 'stages: {query}'",
+            )
 
 
 def _parameter(scope: Scope, stage: Stage, name: str, files: Files) -> Iterator[Finding]:

@@ -81,6 +81,7 @@ ZIPPED = """\
     scatter: {method: zip, parameters: [text, also]}
     step: {$ref: 's.yml#/write'}
 """
+GATHERED = SECOND.replace("first", "zipped").replace("{step:", "{stages:")
 CASES_STAGE = """\
 - name: chosen
   scheduler:
@@ -257,6 +258,7 @@ CASES = [
     Case("RL112", "reana.yaml:16", serial(), "${events}", "${events} $(date)"),
     Case("RL112", "reana.yaml:16", serial(), "${events}", "${events} ${inputs.parameters.events}"),
     Case("RL113", "workflow.yml:5:18", yadage(ZIPPED), "text: [1, 2], also: [3, 4]", "text: [], also: []"),
+    Case("RL114", "workflow.yml:13:14", yadage(ZIPPED + GATHERED), "{stages: zipped,", "{step: zipped,"),
     Case("RL201", "reana.yaml:14", serial(), "some/image:1@sha256:0", "some/image:latest"),
     Case("RL201", "s.yml:11:56", yadage(CONTAINED), "imagetag: '1'", "imagetag: latest"),
     Case("RL201", "w.cwl:13:35", cwl(), "some/image@sha256:0", "some/image"),
