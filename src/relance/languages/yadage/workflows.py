@@ -44,7 +44,11 @@ def _workflow(part: Part, notes: list[Note]) -> Workflow:
     for one in part.need("stages", "a workflow").each():
         stage = _stage(one, notes)
         if any(stage.name == other.name for other in stages):
-            raise one.refusal(f"two stages are called '{stage.name}'", found="two jobs with one folder", expected="another name")
+            raise one.refusal(
+                f"two stages are called '{stage.name}'",
+                found="two jobs with one folder",
+                expected="another name",
+            )
         stages.append(stage)
     workflow = Workflow(tuple(stages))
     _check_numbered(part, workflow)
