@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from relance.cli import registries
+from relance.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,13 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         ca_file: Path | None,
         **others: Any,
     ) -> Any:
+        if not engine and (image_registry is not None or skip_images):
+            raise InputError(
+                "--image-registry" if image_registry is not None else "--skip-images",
+                expected="--on with it",
+                found="none",
+                next_step="add '--on reana', or leave it out: a rerun here takes the capsule's images",
+            )
         way = Elsewhere(ca_file, image_registry, interval, look=not skip_images) if engine else None
         return command(elsewhere=way, **others)
 

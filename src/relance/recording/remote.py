@@ -99,11 +99,19 @@ def of_snakefile(
     request = build.Request(analysis, None, outer, "reana", _version(told), graph, before=True)
     made = build.record(request, effects)
     shown = str(place.path.relative_to(analysis))
-    named = made.run.configuration_files
-    if named != UNKNOWN:
-        named = tuple(replace(file, path=file.path.replace(shown, _RUN)) for file in named)
-    command = ("--configfile", f"{_RUN}/{place.settings.name}")
-    return completed(replace(made, run=replace(made.run, command=command, configuration_files=named)), told)
+
+    def named(listed: tuple[FileDigest, ...] | Unknown) -> tuple[FileDigest, ...] | Unknown:
+        if listed == UNKNOWN:
+            return listed
+        return tuple(replace(file, path=file.path.replace(shown, _RUN)) for file in listed)
+
+    facts = replace(
+        made.run,
+        command=("--configfile", f"{_RUN}/{place.settings.name}"),
+        configuration_files=named(made.run.configuration_files),
+        read_outside=named(made.run.read_outside),
+    )
+    return completed(replace(made, run=facts), told)
 
 
 def _moved(graph: Graph, before: str, after: str) -> Graph:

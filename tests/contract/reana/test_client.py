@@ -517,6 +517,16 @@ def test_a_run_whose_making_was_not_answered_is_not_made_twice(
     assert len(server.runs) == 1
 
 
+def test_a_run_whose_making_went_wrong_on_the_server_is_not_made_twice(
+    newest: Standin, connect: Callable[..., Client], folder: Path, pauses: list[float]
+) -> None:
+    client = connect(newest)
+    newest.fault(Fault("POST", "/api/workflows$", "status", status=502))
+    with pytest.raises(UnreachableError, match=r"HTTP status 502.*relance reana list"):
+        begun(client, folder)
+    assert (len(newest.calls("POST", "/api/workflows$")), pauses) == (1, [])
+
+
 def test_a_busy_server_is_asked_again_for_a_run(
     server: Standin, connect: Callable[..., Client], folder: Path, pauses: list[float]
 ) -> None:

@@ -99,6 +99,18 @@ def test_a_start_whose_answer_is_lost_is_no_second_start(
     assert server.only().starts == 1
 
 
+def test_a_start_that_is_refused_is_no_success_and_can_be_asked_for_again(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    options = ("submit", serial(), "--skip-images")
+    newest.fault(Fault("POST", "/start$", "status", status=400, value={"message": "no such option"}))
+    refused = say(*options)
+    assert refused.code == 2
+    assert "no such option" in refused.err
+    assert say(*options, "--wait", "--interval=0.1").code == 0
+    assert newest.only().starts == 1
+
+
 def test_a_run_on_its_way_is_followed_and_not_run_twice_unless_its_inputs_changed(
     newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
 ) -> None:

@@ -105,6 +105,7 @@ def as_told(found: dict, server: Standin) -> None:
     ]
     assert run["platform"] == run["processor"] == run["libc"] == "unknown", "nobody tells of the machine"
     assert run["configuration"]["signal"]["mass"] == 2500
+    assert [file["path"] for file in run["read_outside"]] == ["{run}/settings.json"]
     jobs = [(job["rule"], job["status"], job["exit"], job["attempts"]) for job in found["jobs"]]
     assert jobs == [("count", "ok", 0, 1), ("count", "ok", 0, 1), ("total", "ok", 0, 1)]
     assert found["times"]["started"] <= found["times"]["ended"]

@@ -260,3 +260,12 @@ def test_a_journal_knows_all_that_was_noted_before_a_torn_line(
         known = again.known(name)
         assert known is not None
         assert known.size == size
+
+
+def test_what_is_given_keeps_what_stands_beside_it_at_every_depth() -> None:
+    below = {"fit": {"signal": {"mass": 1, "width": 2}, "bins": 10}, "name": "a"}
+    assert parameters.merged(below, {"fit": {"signal": {"mass": 3}}}) == {
+        "fit": {"signal": {"mass": 3, "width": 2}, "bins": 10},
+        "name": "a",
+    }
+    assert parameters.merged(below, {"fit": 1, "name": {"b": 2}}) == {"fit": 1, "name": {"b": 2}}
