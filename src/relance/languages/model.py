@@ -58,9 +58,6 @@ class Literal:
     value: Json
 
 
-Expression = Selector | FromValue
-
-
 @dataclass(frozen=True)
 class Parameter:
     """A value that a stage hands to its jobs."""
