@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from relance.languages.model import FromValue, Literal, Parameter, PlanError, Selector
-from relance.languages.notes import Note
+from relance.languages.notes import Note, workspace
 from relance.languages.references import Part
 from relance.languages.support import jsonpath
 
@@ -36,6 +36,7 @@ def _value(part: Part, notes: list[Note], *, short: bool) -> Literal | Selector 
     said = value.keys() if isinstance(value, dict) else ()
     if "expression_type" in said or (short and any(key in said for key in _SHORT)):
         return expression(part, notes)
+    notes += workspace(part.where, value)
     return Literal(part.plain())
 
 

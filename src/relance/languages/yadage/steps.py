@@ -22,7 +22,7 @@ from relance.languages.model import (
     Script,
     Step,
 )
-from relance.languages.notes import Note
+from relance.languages.notes import Note, workspace
 from relance.languages.references import Part, Sources
 from relance.languages.support.publishing import Publisher
 
@@ -59,27 +59,28 @@ def step(part: Part, notes: list[Note]) -> Step:
     """
     part.only("a step", "process", "environment", "publisher")
     return Step(
-        process=_process(part.need("process", "a step")),
+        process=_process(part.need("process", "a step"), notes),
         environment=_environment(part.need("environment", "a step"), notes),
         publisher=_publisher(part.need("publisher", "a step")),
         origin=part.origin,
     )
 
 
-def _process(part: Part) -> Command | Script | None:
+def _process(part: Part, notes: list[Note]) -> Command | Script | None:
     if part.value is None:
         return None
     kind = part.need("process_type", "a process")
     match kind.value:
         case "string-interpolated-cmd":
             part.only("a process", "process_type", "cmd")
-            return Command(part.need("cmd", "a process").text())
+            command = part.need("cmd", "a process")
+            notes += workspace(command.where, command.value)
+            return Command(command.text())
         case "interpolated-script-cmd":
             part.only("a process", "process_type", "script", "interpreter")
-            interpreter = part.get("interpreter")
-            return Script(
-                part.need("script", "a process").text(), interpreter.text() if interpreter else "sh"
-            )
+            interpreter, script = part.get("interpreter"), part.need("script", "a process")
+            notes += workspace(script.where, script.value)
+            return Script(script.text(), interpreter.text() if interpreter else "sh")
     raise kind.refusal(
         "a process isn't supported",
         found=repr(kind.value),

@@ -56,6 +56,12 @@ def test_what_yadage_passes_over_is_noted_and_has_no_effect(tmp_path: Path) -> N
     assert reading.workflow.stages[0].discover
 
 
+def test_the_folder_that_only_reana_has_is_told_where_it_is_named(tmp_path: Path) -> None:
+    text = STAGE.replace("echo {a}", "ls $REANA_WORKSPACE").replace("{a: {", "{b: $REANA_WORKSPACE/b, a: {")
+    told = [note.where for note in read(tmp_path, text).notes if "REANA_WORKSPACE is empty" in note.text]
+    assert sorted(told) == ["w.yml:5", "w.yml:6"]
+
+
 def test_a_stage_may_be_called_in_any_language(tmp_path: Path) -> None:
     reading = read(tmp_path, STAGE.replace("name: one", "name: évènement"))
     assert [stage.name for stage in reading.workflow.stages] == ["évènement"]
