@@ -312,6 +312,22 @@ def test_a_number_is_taken_exactly_when_it_is_in_range(low: float, width: float,
             values.value(parameter, number, "p")
 
 
+@pytest.mark.parametrize(
+    ("bound", "inside", "outside"),
+    [
+        ("minimum", 2.0, 1.9),
+        ("above", 2.1, 2.0),
+        ("maximum", 2.0, 2.1),
+        ("below", 1.9, 2.0),
+    ],
+)
+def test_the_end_of_a_range_belongs_to_it_or_not(bound: str, inside: float, outside: float) -> None:
+    parameter = Parameter("p", ParameterType.NUMBER, "p", unit="GeV", **{bound: 2.0})
+    assert values.value(parameter, inside, "p") == inside
+    with pytest.raises(InputError, match="2 GeV"):
+        values.value(parameter, outside, "p")
+
+
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=20)
 
 

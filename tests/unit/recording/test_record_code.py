@@ -155,6 +155,14 @@ def test_a_command_reaches(command: str, files: dict[str, str], tmp_path: Path) 
     assert reached(tmp_path, files, command) == COMMANDS[command]
 
 
+def test_the_environment_of_a_rule_counts_and_names_nothing_further(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    files["envs/x.yaml"] = "dependencies: [tables/a.csv]\n"
+    job = JobCode("shell", "cat tables/b.csv", environment="envs/x.yaml")
+    assert SourceTree(tree(tmp_path, files), []).of_job(job) == ("envs/x.yaml", "tables/b.csv")
+
+
 def test_sources_of_other_languages_are_followed(tmp_path: Path) -> None:
     files = {
         "macros/fit.C": '#include "tools.h"\nvoid fit() { gROOT->LoadMacro("macros/draw.C+"); }\n',
