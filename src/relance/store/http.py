@@ -6,10 +6,12 @@ import email.utils
 import ssl
 import time
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 LONGEST_PAUSE = 60.0
@@ -20,6 +22,15 @@ BREAKS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 CUTS = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError)
 """Those of `BREAKS` that no disk of ours raises."""
+
+
+def connections(most: int = 10) -> requests.Session:
+    """Return a session that keeps no cookies, and at most so many connections to a server for later requests."""
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=most))
+    return session
 
 
 class LoginHeader(AuthBase):

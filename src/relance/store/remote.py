@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Protocol, Self
 from urllib.parse import unquote, urljoin, urlsplit
@@ -18,7 +17,7 @@ import urllib3
 from fsspec.core import url_to_fs
 from requests.auth import AuthBase
 
-from relance.store.http import distrust
+from relance.store.http import connections, distrust
 from relance.store.locations import NoWayError, is_safe
 
 _TIMEOUT = (10, 60)  # seconds to connect, seconds between bytes
@@ -57,9 +56,8 @@ class Remote:
     """Opens URLs of the kinds https, root and file; the connections are shared by all of them."""
 
     def __init__(self) -> None:
-        self._session = requests.Session()
+        self._session = connections()
         self._session.auth = _NoLogin()
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def __enter__(self) -> Self:
         return self

@@ -6,13 +6,11 @@ import json
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import IO, Any, Self
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from relance.engines.reana.model import Login
 from relance.engines.reana.refusals import NEXT, LinkError, RefusedError, UnreachableError
@@ -23,6 +21,7 @@ from relance.store.http import (
     Distrust,
     LoginHeader,
     asked_pause,
+    connections,
     distrust,
     limited,
     origin,
@@ -102,10 +101,7 @@ class Session:
         self.server = server
         self._access = access
         self._login = login
-        self._session = requests.Session()
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=32))
+        self._session = connections(32)
         self._reached = False
 
     def __enter__(self) -> Self:

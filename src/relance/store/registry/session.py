@@ -7,13 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import IO, Any, Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from relance.errors import InputError, MissingPartError
 from relance.store.http import (
@@ -22,6 +20,7 @@ from relance.store.http import (
     Distrust,
     LoginHeader,
     asked_pause,
+    connections,
     distrust,
     limited,
     origin,
@@ -84,10 +83,7 @@ class Session:
             f"repository:{reference.repository}:{actions}",
             *(f"repository:{other}:pull" for other in also),
         )
-        self._session = requests.Session()
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=32))
+        self._session = connections(32)
         self._lock = threading.Lock()
         self._authorization = ""
         self._reached = False
