@@ -451,3 +451,63 @@ def test_a_captured_specification_is_read_whatever_its_orcid_ids_are(tmp_path: P
     put(content, "identity.authors", [{"name": "A", "orcid": "0000-0002-1825-0079"}])
     read = reading.parse(json.dumps(content).encode(), tmp_path / "small.yaml")
     assert read.identity.authors[0].orcid == "0000-0002-1825-0079"
+
+
+@pytest.mark.parametrize(
+    ("reference", "agreeing", "others"),
+    [
+        (Reference(10.0, "why", relative=0.1), (9.0, 10.0, 11.0), (8.9, 11.1)),
+        (Reference(-10.0, "why", relative=0.1), (-9.0, -11.0), (-8.9, -11.1, 10.0)),
+        (Reference(10.0, "why", absolute=0.5), (9.5, 10.5), (9.4, 10.6)),
+        (Reference(10.0, "why", relative=0.01, absolute=0.5), (9.5, 10.5), (9.4, 10.6)),
+        (Reference(10.0, "why"), (10.0,), (9.999, 10.001)),
+    ],
+)
+def test_a_value_agrees_within_the_larger_tolerance_on_either_side(
+    reference: Reference, agreeing: tuple[float, ...], others: tuple[float, ...]
+) -> None:
+    assert [reference.agrees(value) for value in agreeing] == [True] * len(agreeing)
+    assert [reference.agrees(value) for value in others] == [False] * len(others)
+
+
+def test_a_value_that_is_none_of_the_choices_is_refused() -> None:
+    parameter = Parameter("p", ParameterType.TEXT, "p", choices=("dijet", "dilepton"))
+    assert values.value(parameter, "dijet", "p") == "dijet"
+    with pytest.raises(InputError, match="did you mean 'dilepton'"):
+        values.value(parameter, "dileptons", "p")
+    number = Parameter("p", ParameterType.INTEGER, "p", choices=(1, 2))
+    with pytest.raises(InputError, match="one of 1, 2"):
+        values.value(number, 3, "p")
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("1 eV", "GeV", 1e-9),
+        ("1 keV", "GeV", 1e-6),
+        ("1 MeV", "GeV", 1e-3),
+        ("1 TeV", "GeV", 1e3),
+        ("1 PeV", "GeV", 1e6),
+        ("1 ab", "pb", 1e-6),
+        ("1 fb", "pb", 1e-3),
+        ("1 nb", "pb", 1e3),
+        ("1 ub", "pb", 1e6),
+        ("1 mb", "pb", 1e9),
+        ("1 b", "pb", 1e12),
+        ("1 ab^-1", "pb^-1", 1e6),
+        ("1 fb^-1", "pb^-1", 1e3),
+        ("1 nb^-1", "pb^-1", 1e-3),
+        ("1 ub^-1", "pb^-1", 1e-6),
+        ("1 fm", "m", 1e-15),
+        ("1 um", "m", 1e-6),
+        ("1 mm", "m", 1e-3),
+        ("1 cm", "m", 1e-2),
+        ("1 ps", "s", 1e-12),
+        ("1 ns", "s", 1e-9),
+        ("1 us", "s", 1e-6),
+        ("1 ms", "s", 1e-3),
+        ("1 %", "1", 1e-2),
+    ],
+)
+def test_each_unit_is_as_large_as_physicists_take_it(text: str, unit: str, value: float) -> None:
+    assert units.parse(text, unit, "x") == value

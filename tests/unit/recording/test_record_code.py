@@ -155,6 +155,14 @@ def test_a_command_reaches(command: str, files: dict[str, str], tmp_path: Path) 
     assert reached(tmp_path, files, command) == COMMANDS[command]
 
 
+def test_a_program_among_the_inputs_is_followed_though_no_command_names_it(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    files["scripts/run.py"] = "import near"
+    job = JobCode("shell", "launcher", inputs=("scripts/run.py", "tables/a.csv"))
+    assert SourceTree(tree(tmp_path, files), []).of_job(job) == ("scripts/near.py", "scripts/run.py")
+
+
 def test_the_environment_of_a_rule_counts_and_names_nothing_further(
     files: dict[str, str], tmp_path: Path
 ) -> None:

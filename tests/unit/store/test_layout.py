@@ -61,6 +61,19 @@ def test_descriptors_come_back_whole_with_and_without_a_name(tmp_path_factory, d
     assert layout.index() == ()
 
 
+def test_a_blob_that_is_not_what_its_name_says_is_not_given_out(tmp_path):
+    layout = Layout(tmp_path)
+    blob = layout.add(b"right", "text/plain").digest
+    with layout.open(blob) as stream:
+        assert (layout.read(blob), stream.read()) == (b"right", b"right")
+    layout.path(blob).chmod(0o644)
+    layout.path(blob).write_bytes(b"wrong")
+    with pytest.raises(InputError, match="is damaged"):
+        layout.read(blob)
+    with pytest.raises(InputError, match="is damaged"), layout.open(blob):
+        pass
+
+
 def test_what_has_a_name_is_not_detached(tmp_path):
     layout = Layout(tmp_path)
     named = layout.add(b"{}", MANIFEST_TYPE)
