@@ -247,7 +247,8 @@ class Capsule:
             parameters: values by the interface's names: numbers, or text with a unit.
             audit: how many of the restored jobs are run once more and compared.
             reuse: whether anything is restored.
-            fetch: whether inputs that the capsule keeps by reference are brought first, by the network.
+            fetch: whether inputs that the capsule keeps by reference may be brought, by the network, where
+                jobs need them that run.
             nested: parameters whose names have dots: `signal={"mass": 2500}` is `signal.mass`.
 
         Raises:

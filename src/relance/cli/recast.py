@@ -36,7 +36,9 @@ _LAST_LINES = 20
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would run and why; keep nothing, run nothing.")
 @click.option("--audit", metavar="[N]", type=click.IntRange(min=0), is_flag=False, flag_value=3, default=0,
               show_default="none", help="Run N (3) of the restored jobs once more and compare.")  # fmt: skip
-@click.option("--fetch", is_flag=True, help="Bring inputs that are kept by reference, by the network, first.")
+@click.option(
+    "--fetch", is_flag=True, help="Bring inputs that are kept by reference and that jobs need that run."
+)
 @click.option("--no-reuse", is_flag=True, help="Restore nothing: run every job.")
 @click.option("--runtime", type=click.Choice([kind.value for kind in RuntimeKind]),
               help="What jobs run in; the first that works if left out.")  # fmt: skip
@@ -183,6 +185,8 @@ def _pairs(given: Iterable[str], option: str, example: str) -> dict[str, str]:
 
 
 def _tell_plan(planned: Planned, *, as_json: bool) -> None:
+    from relance.cli.inspect import size
+
     if as_json:
         from relance.recast import record
 
@@ -191,6 +195,9 @@ def _tell_plan(planned: Planned, *, as_json: bool) -> None:
     running = [job for job in planned.jobs if job.state == "run"]
     for job in running:
         click.echo(f"{job.name}\n    why: {job.why}")
+    for words, files in (("would be fetched", planned.fetched), ("needed by none of them", planned.left)):
+        for path, count in files.items():
+            click.echo(f"{path}\n    kept elsewhere, {size(count)}: {words}")
     restored = sum(job.state == "restore" for job in planned.jobs)
     click.echo(
         f"{len(running)} jobs would run, {restored} be restored; "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from relance.engines.base import Watch
@@ -13,8 +13,10 @@ from relance.recast import reuse
 from relance.recast.model import Audited
 from relance.recast.reuse import Bench
 from relance.rerun import execution
+from relance.rerun.folder import Work
 from relance.results.reading import Folder
 from relance.steps.plan import Plan, PlannedJob, State
+from relance.steps.settle import Settled
 
 
 def sample(planned: Plan, number: int) -> tuple[PlannedJob, ...]:
@@ -24,10 +26,16 @@ def sample(planned: Plan, number: int) -> tuple[PlannedJob, ...]:
     return tuple(restored[:number])
 
 
-def audit(bench: Bench, chosen: Sequence[PlannedJob], watch: Watch) -> tuple[Audited, ...]:
+def audit(
+    bench: Bench,
+    chosen: Sequence[PlannedJob],
+    watch: Watch,
+    supply: Callable[[Settled, Work], None] = lambda _settled, _work: None,
+) -> tuple[Audited, ...]:
     """Run jobs in a fresh work folder and say which of their outputs came out different.
 
-    What they read is restored where it is known, and made where it isn't.
+    What they read is restored where it is known, and made where it isn't; `supply` brings what is kept
+    elsewhere.
 
     Raises:
         AnalysisError: a job failed.
@@ -35,7 +43,8 @@ def audit(bench: Bench, chosen: Sequence[PlannedJob], watch: Watch) -> tuple[Aud
     """
     targets = tuple(path for job in chosen for path in job.record.outputs)
     bench = replace(bench, settings=replace(bench.settings, targets=targets))
-    reuse.settle(bench, restoring=True, once_more={job.record.outputs for job in chosen})
+    settled = reuse.settle(bench, restoring=True, once_more={job.record.outputs for job in chosen})
+    supply(settled, bench.work)
     rerun = execution.run(bench.work, bench.settings, watch, bench.engine)
     if rerun.result.status is not RunStatus.OK:
         raise AnalysisError(

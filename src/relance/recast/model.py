@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from relance.model import Digest, RuntimeKind
@@ -51,6 +51,10 @@ class Planned:
     version: str
     changes: Checked
     jobs: tuple[Job, ...]
+    fetched: Mapping[str, int] = field(default_factory=dict)
+    """Inputs kept elsewhere that jobs need that run, with their sizes in bytes."""
+    left: Mapping[str, int] = field(default_factory=dict)
+    """Those that no such job needs."""
 
     def _repr_html_(self) -> str:
         """Show the jobs in a notebook."""

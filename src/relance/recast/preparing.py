@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from relance import document
+from relance.capsule import fetching
 from relance.capsule.checkout import Fetch
+from relance.capsule.model import CapsuleFile
 from relance.engines import leavings
 from relance.errors import InputError
 from relance.recast import changes, reuse
 from relance.recast.changes import Checked
 from relance.recast.request import Request
 from relance.recast.reuse import Bench
-from relance.rerun import execution
+from relance.rerun import absent, execution
 from relance.rerun import folder as rerun_folder
 from relance.rerun.configuration import merged
 from relance.rerun.execution import Settings
@@ -31,6 +33,7 @@ def resumed(request: Request, checked: Checked, folder: Path, say: Callable[[str
         work = Work(folder, request.store, request.capsule)
         # Whoever had it is gone, since nobody else may be in this folder.
         leavings.remove(work.analysis / ".snakemake" / "locks", work.analysis)
+        absent.hold(work)
         return work
     shutil.rmtree(folder, ignore_errors=True)
     work = prepared(request, checked, folder, say)
@@ -39,9 +42,17 @@ def resumed(request: Request, checked: Checked, folder: Path, say: Callable[[str
 
 
 def prepared(request: Request, checked: Checked, folder: Path, say: Callable[[str], None]) -> Work:
-    """Check the capsule out and put the given files where the configuration will say they are."""
-    fetch = _fetch(request) if request.fetch else None
-    work = rerun_folder.prepare(request.store, request.capsule, folder, say, fetch=fetch)
+    """Check the capsule out and put the given files where the configuration will say they are.
+
+    Of inputs that it keeps by reference only those come now without which the jobs can't be known.
+    """
+    later = absent.may_be(request.capsule)
+    fetch = _fetch(request, later) if request.fetch else None
+    work = rerun_folder.prepare(request.store, request.capsule, folder, fetch=fetch)
+    for file in work.missing:
+        if file not in later:
+            say(f"{file.path} is not in the capsule: {file.size} bytes, {file.digest}")
+    absent.hold(work)
     root = work.analysis.resolve()
     layout = request.store.layout
     for name, given in checked.inputs.items():
@@ -105,7 +116,6 @@ def values(checked: Checked, work: Work) -> Mapping[str, object]:
     return merged(said if isinstance(said, Mapping) else {}, checked.settings)
 
 
-def _fetch(request: Request) -> Fetch:
-    from relance.capsule import fetching  # noqa: PLC0415 - what speaks with the network takes a while to load
-
-    return fetching.fetcher(request.capsule.files, request.cache)
+def _fetch(request: Request, later: Collection[CapsuleFile]) -> Fetch | None:
+    now = [file for file in request.capsule.files if file.locations and file not in later]
+    return fetching.fetcher(now, request.cache) if now else None

@@ -15,13 +15,14 @@ from relance.capsule import results as captured
 from relance.capture import truth
 from relance.errors import RelanceError
 from relance.model import RunStatus
-from relance.recast import auditing, changes, jobs, outcome, plots, preparing, record, reuse
+from relance.recast import auditing, changes, fetching, jobs, outcome, plots, preparing, record, reuse
 from relance.recast import folder as recast_folder
 from relance.recast.changes import CaseFiles, Checked
 from relance.recast.model import Audited, Planned, Recast
 from relance.recast.request import Effects, Request, Unfinished
-from relance.rerun import execution
+from relance.rerun import absent, execution
 from relance.rerun.folder import Work
+from relance.steps.settle import Settled
 from relance.store.atomic import write_bytes
 
 _WORK = "work"
@@ -50,8 +51,18 @@ def plan(request: Request, checked: Checked, say: Callable[[str], None]) -> Plan
         work = preparing.prepared(request, checked, Path(temporary) / _WORK, say)
         bench = preparing.bench(request, checked, work, say)
         settled = reuse.settle(bench, restoring=request.reuse, dry=True)
+        needed = fetching.needed(settled, work)
+        left = tuple(file for file in absent.held(work) if file not in needed)
     identity = request.capsule.specification.identity
-    return Planned(request.parent, identity.name, identity.version, checked, jobs.of(settled.plan, None))
+    return Planned(
+        request.parent,
+        identity.name,
+        identity.version,
+        checked,
+        jobs.of(settled.plan, None),
+        {file.path: file.size for file in needed},
+        {file.path: file.size for file in left},
+    )
 
 
 def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -> Recast | Unfinished:
@@ -83,6 +94,7 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
                 bench = preparing.bench(request, checked, work, effects.say)
                 start = started.enter_context(execution.starting(work, bench.settings, bench.engine))
                 settled = reuse.settle(bench, start, restoring=request.reuse)
+                fetching.bring(settled, work, request.cache, effects.say, allowed=request.fetch)
             except RelanceError:
                 if former is None:  # nothing ran: leave nothing either
                     started.close()
@@ -98,13 +110,18 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
             return Unfinished(folder, rerun.result)
         audited: tuple[Audited, ...] = ()
         chosen = auditing.sample(settled.plan, request.audit)
+
+        def supply(settled: Settled, work: Work) -> None:
+            fetching.bring(settled, work, request.cache, effects.say, allowed=request.fetch)
+
         if chosen:
             effects.say(f"running {len(chosen)} of the restored jobs once more")
             again = folder / _AUDIT
             shutil.rmtree(again, ignore_errors=True)
             fresh = preparing.prepared(request, checked, again, effects.say)
             with effects.watching() as watch:
-                audited = auditing.audit(preparing.bench(request, checked, fresh, effects.say), chosen, watch)
+                bench = preparing.bench(request, checked, fresh, effects.say)
+                audited = auditing.audit(bench, chosen, watch, supply)
             shutil.rmtree(again, ignore_errors=True)
         drawing.join()
         done = outcome.compared(request, checked, work, effects.say)
@@ -116,6 +133,7 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
             started=began,
             seconds=round(time.time() - began, 3),
         )
+        absent.release(work)
         if rerun.path is not None:
             _note_run(work, rerun.path)
         record.finish(done, beginning)

@@ -147,6 +147,8 @@ def text_of_plan(planned: Planned) -> str:
         "parent": planned.parent,
         "changes": planned.changes.digest,
         "jobs": [{"name": job.name, "state": job.state, "why": job.why} for job in planned.jobs],
+        "fetched": dict(planned.fetched),
+        "left": dict(planned.left),
     }
     return json.dumps(content, indent=2, ensure_ascii=False)
 

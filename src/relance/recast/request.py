@@ -38,7 +38,7 @@ class Request:
     audit: int = 0
     """How many restored jobs are run once more."""
     fetch: bool = False
-    """Whether inputs that the capsule keeps by reference are brought first, by the network."""
+    """Whether inputs that the capsule keeps by reference may be brought, where jobs need them that run."""
     limits: Limits = USUAL
     """What it may take of this machine, unless it is trusted."""
 

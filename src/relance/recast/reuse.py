@@ -16,7 +16,7 @@ from relance.recast.known import Layered, known
 from relance.recording import ahead
 from relance.recording.build import Effects
 from relance.recording.sources import Graph
-from relance.rerun import execution
+from relance.rerun import absent, execution
 from relance.rerun.execution import Settings
 from relance.rerun.folder import Work
 from relance.steps import key, situation
@@ -90,6 +90,7 @@ def settle(
         return execution.graph(work, replace(settings, targets=()), bench.engine, start)
 
     def adjusted(found: Situation) -> Situation:
+        found = replace(found, digests={**found.digests, **absent.digests(work)})
         jobs = tuple(
             replace(asked, never=_ONCE_MORE) if not restoring or asked.record.outputs in once_more else asked
             for asked in found.jobs

@@ -19,7 +19,7 @@ from relance.errors import InputError
 from relance.model import UNKNOWN, RunRecord, RunRequest, RunResult, RunStatus, RuntimeKind
 from relance.recording import build, files, sources
 from relance.recording.sources import Called, Graph
-from relance.rerun import configuration, images
+from relance.rerun import absent, configuration, images
 from relance.rerun.folder import Work
 from relance.rerun.images import Images
 
@@ -194,6 +194,7 @@ def run(  # noqa: PLR0917 - the last two are what was known before it
     except MALFORMED as error:
         raise not_snakemakes(folder, error) from error
     _require_inside(work, (path for job in record.jobs for path in (*job.outputs, *job.logs)))
+    record = absent.as_captured(record, work)
     return Rerun(result, record, files.write(record, folder.path))
 
 
