@@ -542,7 +542,14 @@ def test_an_unknown_run_is_the_users_mistake(server: Standin, connect: Callable[
         connect(server).state("nothing.1")
 
 
-@pytest.mark.parametrize("data", [b"<html>", b"[]", b'{"status": "finished"}', b"[" * 100_000])
+WONDERING = {"id": "00000000-0000-0000-0000-000000000001", "name": "any.1", "status": "wondering"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"<html>", b"[]", b'{"status": "finished"}', b"[" * 100_000, json.dumps(WONDERING).encode()],
+    ids=["no JSON", "a list", "nameless", "deep", "no status"],
+)
 def test_an_answer_of_something_else_is_told(
     newest: Standin, connect: Callable[..., Client], data: bytes
 ) -> None:

@@ -215,12 +215,16 @@ def test_names_that_can_not_be_asked_for_or_trusted_do_not_keep_others_from_bein
 
 
 def test_what_a_run_has_not_made_yet_is_told_to_be_waited_for(
-    newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
 ) -> None:
     assert say("submit", serial(second="sleep 60"), "--skip-images").code == 0
     early = say("fetch")
     assert early.code == 2
     assert "wait for it: relance reana logs --follow serial.1" in early.err
+    done = say("fetch", "--all", "-o", "got")
+    assert done.code == 0, done.err
+    assert "serial.1 isn't recorded: it is " in done.err
+    assert not (tmp_path / "got/.snakemake").exists()
     assert say("stop", "serial.1").code == 0
 
 
@@ -550,6 +554,19 @@ def test_a_file_with_a_secret_is_not_sent_unless_it_is_allowed(
     allowed = digest.of_file(folder / "data/one.txt")
     options = ("--skip-images", f"--allow-secret={allowed}", "--wait", "--interval=0.1")
     assert say("submit", str(folder), *options).code == 0
+
+
+def test_a_run_that_is_started_again_with_another_parameter_keeps_the_others(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
+) -> None:
+    assert say("submit", serial(), "--set=word=world", "--skip-images", "--wait", "--interval=0.1").code == 0
+    again = say("restart", "serial.1", "--set=times=3")
+    assert (again.code, again.out) == (0, "serial.1.1\n")
+    run = list(newest.runs.values())[-1]
+    assert run.parameters == {"word": "world", "times": 3}
+    note = tmp_path / "cache/relance/reana" / run.id / "submission.json"
+    assert json.loads(note.read_text())["parameters"] == run.parameters
+    assert say("restart", "serial.1", "--set=time=3").code == 2
 
 
 def test_a_failed_run_is_started_again_in_its_workspace_and_recorded(

@@ -146,6 +146,12 @@ def test_a_fetched_run_can_be_captured_and_verified_by_a_rerun_on_the_server(
     newest.fault(Fault("GET", "/workspace/results/total.txt", "answer", value=b"x" * size))
     assert run_command_line(rerun) == 1
     assert json.loads(capsys.readouterr().out)["verdict"] == "differs"
+    newest.engine = replace(newest.engine, program=("false",))
+    assert run_command_line(rerun) == 3, "the image can't be had"
+    report = json.loads(capsys.readouterr().out)
+    assert (report["verdict"], "products" in report) == ("not closed", False)
+    assert "found status failed" in report["message"]
+    assert [one.partition(" docker:")[0] for one in report["not_closed"]] == ["image"]
 
 
 def test_a_failed_run_is_recorded_as_such_with_what_it_left(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +14,9 @@ from relance.cli import registries
 from relance.cli.inspect import size
 from relance.cli.reana import asking, connecting, options, telling
 from relance.errors import ExitCode
+
+if TYPE_CHECKING:
+    from relance.engines.reana.client import Client
 
 
 @click.command(epilog=options.RUN_HELP)
@@ -35,7 +40,7 @@ def restart(
         state = client.state(run)
         given = asking.pairs(assignments, "--set")
         # A server takes what is given for all there is.
-        wanted = parameters.again(client.parameters(state.workflow.id), given) if given else {}
+        wanted = parameters.again(_known(client, state.workflow.id), given) if given else {}
         made = client.start(state.workflow.id, wanted, asking.pairs(engine_options, "--option"), restart=True)
         note = notes.of_run(connecting.notes(environment), client.server.address, state.workflow)
         if note is not None:
@@ -43,6 +48,15 @@ def restart(
             notes.copied(replace(note, parameters=kept), made)
         click.echo(made.name)
     return ExitCode.OK
+
+
+def _known(client: Client, workflow: str) -> Mapping[str, object]:
+    """Return the parameters of a run: those of its reana.yaml, and over them what it was started with."""
+    from relance.engines.reana import parameters
+
+    inputs = client.specification(workflow).get("inputs")
+    declared = inputs.get("parameters") if isinstance(inputs, dict) else None
+    return dict(parameters.merged(declared or {}, dict(client.parameters(workflow))))
 
 
 @click.command(epilog=options.RUN_HELP)
