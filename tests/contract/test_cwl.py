@@ -154,6 +154,16 @@ def test_what_is_not_compiled_is_run_by_cwltool_as_one(tmp_path: Path) -> None:
     assert (tmp_path / "out/outputs/zprime.txt").read_text() == (WORKFLOWS / "inputs/data.txt").read_text()
 
 
+def test_what_only_cwltool_can_hand_out_is_told_by_the_run_and_handed_out_by_cwltool(tmp_path: Path) -> None:
+    for name, convert in (("compiled", cwl.converted), ("whole", cwl.whole)):
+        writing.write(convert(WORKFLOWS / "whole", "count.cwl", [], "count"), tmp_path / name)
+    command = [sys.executable, MACHINE / "snakemake_runs.py", tmp_path / "compiled", tmp_path / "whole"]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "1\n0\n"
+    said = (tmp_path / "compiled/snakemake.log").read_text("utf-8")
+    assert "has a cwl.output.json, which isn't supported: let cwltool run the workflow" in said
+    assert json.loads((tmp_path / "whole/outputs.json").read_text("utf-8")) == {"number": 3}
+
+
 CONTAINED = """cwlVersion: v1.2
 class: CommandLineTool
 requirements:

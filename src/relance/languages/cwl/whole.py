@@ -63,7 +63,7 @@ rule workflow:
         for program in @PROGRAMS@; do
             command -v "$program" > /dev/null || {{ echo "$program isn't there" > {log}; exit 3; }}
         done
-        mkdir -p .snakemake
+        mkdir -p .snakemake {output.folder}  # cwltool makes it only for files
         TMPDIR=$(mktemp -d "$PWD/.snakemake/cwltool-XXXXXX")
         export TMPDIR
         images=(@IMAGES@)

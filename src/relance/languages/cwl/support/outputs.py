@@ -14,6 +14,7 @@ from relance.languages.cwl.support.places import Places
 from relance.languages.model import Json, PlanError
 
 _PATTERN = frozenset("*?[")
+_WITHOUT = "let cwltool run the workflow: 'relance convert --engine cwltool'"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Left:
         names = list(self._patterns(output))
         if len(names) != 1 or _PATTERN & set(names[0]):
             raise PlanError(
-                f"the output '{output.name}' is {names}; a pattern must stand in the tool, not in a value"
+                f"the output '{output.name}' is {names}; a pattern must stand in the tool, not in a value; "
+                f"else {_WITHOUT}"
             )
         path = self.folder if names[0] in {"", "."} else f"{self.folder}/{os.path.normpath(names[0])}"
         assert isinstance(output.type, Plain)  # noqa: S101 - what can be predicted is one file or folder
@@ -59,7 +61,7 @@ class Left:
             PlanError: it isn't there, or isn't what the tool says.
         """
         if self.places.real(f"{self.folder}/cwl.output.json").exists():
-            raise PlanError(f"{self.folder} has a cwl.output.json, which isn't supported")
+            raise PlanError(f"{self.folder} has a cwl.output.json, which isn't supported: {_WITHOUT}")
         matches = [
             values.entry(path, folder=self.places.real(path).is_dir())
             for pattern in self._patterns(output)
