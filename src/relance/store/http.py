@@ -25,7 +25,7 @@ CUTS = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError
 
 
 def connections(most: int = 10) -> requests.Session:
-    """Return a session that keeps no cookies, and at most so many connections to a server for later requests."""
+    """Return a session that keeps no cookies, and `most` connections to a server for later requests."""
     session = requests.Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("https://", "http://"):
