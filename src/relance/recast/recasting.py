@@ -101,7 +101,8 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
                     shutil.rmtree(folder / _WORK, ignore_errors=True)
                     (folder / record.NAME).unlink(missing_ok=True)
                 raise
-            drawing = plots.prepare(outcome.of_capsule(request, lambda _: None))
+            # Waited for however this ends: Python is aborted if it ends while matplotlib is being loaded.
+            started.callback(plots.prepare(outcome.of_capsule(request, lambda _: None)).join)
             with effects.watching() as watch:
                 rerun = execution.run(work, bench.settings, watch, bench.engine, start, settled.readings)
         if rerun.record is not None:
@@ -123,7 +124,6 @@ def recast(request: Request, checked: Checked, folder: Path, effects: Effects) -
                 bench = preparing.bench(request, checked, fresh, effects.say)
                 audited = auditing.audit(bench, chosen, watch, supply)
             shutil.rmtree(again, ignore_errors=True)
-        drawing.join()
         done = outcome.compared(request, checked, work, effects.say)
         done = replace(
             done,
