@@ -159,6 +159,42 @@ def test_a_secret_is_found_wherever_chunks_end(before: int, kind: str) -> None:
     assert secrets.find_in_bytes(data, "x")
 
 
+@pytest.mark.parametrize("kind", ["GitHub token", "RSA key", "JWT"])
+@pytest.mark.parametrize("shift", [-100, -30, -4, -2, -1, 0, 1])
+def test_what_stands_before_the_end_of_a_chunk_counts_for_what_follows(kind: str, shift: int) -> None:
+    place = (1 << 20) - 4096 + shift  # up to 4 KiB before its end the first chunk is looked at
+    data = b"-" * (place - 1) + b"\n" + SECRETS[kind].encode() + b"\n" + b"-\n" * 9000
+    assert secrets.find_in_bytes(data, "x")
+
+
+TOKENS = {
+    "GitLab runner": "gl" + "rt-" + some(20),
+    "GitHub app": "gh" + "s_" + some(36),
+    "AWS, for a while": "AS" + "IA" + some(16, UPPER).upper(),
+    "Docker": "dckr" + "_pat_" + some(27),
+    "Stripe": "s" + "k_live_" + some(24),
+    "OpenAI": "s" + "k-" + some(40),
+    "DigitalOcean": "dop" + "_v1_" + some(64, "abcdef0123456789").lower(),
+    "Shopify": "shp" + "at_" + some(32, "abcdef0123456789").lower(),
+    "Google OAuth": "ya" + "29." + some(40),
+    "Google client": "GOC" + "SPX-" + some(28),
+    "SendGrid": "S" + "G." + some(22) + "." + some(43),
+    "Vault": "hv" + "s." + some(30),
+    "age": "AGE-SECRET-" + "KEY-1" + some(58, UPPER).upper(),
+}
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+def test_a_token_is_known_by_its_beginning(kind: str) -> None:
+    found = secrets.find_in_bytes(f"x\n{TOKENS[kind]}\n".encode(), "notes.txt")
+    assert [finding.kind for finding in found] == ["token"]
+
+
+def test_a_login_of_a_container_engine_is_called_that() -> None:
+    (found,) = secrets.find_in_bytes(SECRETS["registry login"].encode(), "config.json")
+    assert found.kind == "registry login"
+
+
 @given(st.binary(max_size=4000))
 def test_any_bytes_can_be_searched(data: bytes) -> None:
     secrets.find_in_bytes(data, "x")
