@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def read(path: Path) -> ImageMapping:
                 document, number, "each image once", f"it on {document.where('images', seen[key])}"
             )
         seen[key] = number
-    return ImageMapping(rules, path.absolute().parent)
+    return ImageMapping(rules, Path(os.path.abspath(path)).parent)  # noqa: PTH100 - without .., links kept
 
 
 def mapped(name: str, mapping: ImageMapping) -> Mapped | None:
