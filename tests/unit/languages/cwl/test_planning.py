@@ -64,6 +64,12 @@ def test_lists_of_unequal_length_are_refused_with_their_lengths(tmp_path: Path) 
         planner(tmp_path, left=["a", "b"], right=["c"]).results()
 
 
+def test_a_tool_without_a_command_is_refused(tmp_path: Path) -> None:
+    plan = planner(tmp_path, WORKFLOW.replace("      baseCommand: echo\n", ""), left=["a"], right=["b"])
+    with pytest.raises(PlanError, match="a tool has no command"):
+        plan.job((("pair", 0),)).call.text()
+
+
 def test_what_is_skipped_has_no_job_and_leaves_nothing(tmp_path: Path) -> None:
     plan = planner(tmp_path, left=["a"], right=["b"], wanted=False)
     assert names(plan) == []

@@ -115,6 +115,10 @@ class Call:
 
     def _words(self) -> Iterator[str]:
         words = " ".join(map(values.quoted, binding.words(self.tool, self.about)))
+        if not words:
+            raise PlanError(
+                "a tool has no command: no 'baseCommand', 'arguments' or input with an 'inputBinding'"
+            )
         for sign, written in (("<", self.tool.stdin), (">", self.tool.stdout), ("2>", self.tool.stderr)):
             name = self.evaluate(written)
             if name is None:
