@@ -22,7 +22,7 @@ from relance.model import RunRequest, RunResult, RuntimeKind
 
 # What Snakemake would tidy up is tidied up after it: so it need not be waited for.
 _PATIENCE = Patience(interrupt=1.5, terminate=0.5)
-_LEAVING = 5.0  # seconds in which a container that isn't needed comes to its gate and ends
+_LEAVING = 2.5  # seconds in which a container that isn't needed comes to its gate and ends
 
 
 @dataclass(frozen=True)
