@@ -260,3 +260,26 @@ def test_a_part_that_only_one_of_two_files_has_is_a_difference(tmp_path: Path, m
 def test_what_nobody_could_compare_does_not_agree() -> None:
     agreeing = [Tier.BYTES, Tier.CONTENT, Tier.UNORDERED, Tier.TOLERANCE, Tier.RESULT]
     assert [tier for tier in Tier if tier.agrees] == agreeing
+
+
+@pytest.mark.parametrize(
+    "types",
+    [{"event": "int"}, {"event": "int", "pt": "double"}, {"event": "int", "pt": "float", "eta": "float"}],
+)
+def test_a_column_that_is_missing_or_of_another_type_is_a_difference(types: dict[str, str]) -> None:
+    array = ak.Array([{"event": 1, "pt": 10.0, "eta": 0.5}])
+
+    def made(columns: dict[str, str]) -> Table:
+        return Table(columns, 1, 5, lambda name, start, stop: array[name][start:stop])
+
+    usual, other = made({"event": "int", "pt": "float"}), made(types)
+    assert usual.compare(usual, "t", Rules(), Notes()) is Tier.CONTENT
+    for ours, theirs in ((usual, other), (other, usual)):
+        assert ours.compare(theirs, "t", Rules(), Notes()) is Tier.DIFFERENT
+
+
+def test_an_array_of_another_type_is_a_difference(tmp_path: Path) -> None:
+    for name, kind in (("expected", "float64"), ("found", "float32")):
+        np.save(tmp_path / f"{name}.npy", np.array([1.0, 2.0], kind))
+    found = files.product("pt.npy", tmp_path / "expected.npy", tmp_path / "found.npy")
+    assert found.tier is Tier.DIFFERENT
