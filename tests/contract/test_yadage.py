@@ -389,3 +389,26 @@ def test_a_step_runs_in_its_container_with_its_set_up_script_mounts_and_credenti
     written = (tmp_path / "out/workdir/one/out.txt").read_text()
     assert written.split() == ["/image", "1", "2", "''", "[1,2]", "1", "220"]
     assert (tmp_path / "X509_USER_PROXY").read_text() == "0123456789"
+
+
+LONG = """stages:
+- name: one
+  scheduler:
+    scheduler_type: singlestep-stage
+    parameters: {several: {step: init, output: several}, out: '{workdir}/out.txt'}
+    step:
+      process: {process_type: string-interpolated-cmd, cmd: 'wc -l < @mount@ > {out}'}
+      environment:
+        environment_type: docker-encapsulated
+        image: mine/tool
+        par_mounts: [{mountpath: '@mount@', jqscript: '.several[]'}]
+      publisher: {publisher_type: frompar-pub, outputmap: {out: out}}
+"""
+
+
+def test_what_is_mounted_may_be_longer_than_a_word_of_a_command(tmp_path: Path) -> None:
+    (tmp_path / "long.yml").write_text(LONG.replace("@mount@", str(tmp_path / "deep/names")))
+    (tmp_path / "long.input.yml").write_text(json.dumps({"several": ["a name of a file"] * 10_000}))
+    compile_to(tmp_path / "long", "long", tmp_path)
+    assert run_snakemake(tmp_path / "long") == [0], (tmp_path / "long/snakemake.log").read_text()
+    assert (tmp_path / "long/workdir/one/out.txt").read_text().strip() == "9999"

@@ -11,6 +11,20 @@ here=$(printf '%s\n' "$PWD" | sed 's/[&|\]/\\&/g')
 mkdir -p {output} {params.place:q} "${{log%/*}}"
 text=$(printf '%s\n' {params.command:q} | sed "s|$sign|$here|g")
 """
+# Writes files where the command looks for them; they may be longer than a word of a command can be.
+MOUNTS = r"""
+set -eu
+mounted() {{  # PATH TEXT...
+    while [ $# -gt 0 ]; do
+        text=$(printf '%s.' "${{2#:}}" | sed "s|/@work@|$here|g")
+        mkdir -p "${{1%/*}}/"
+        printf '%s' "${{text%.}}" > "$1"
+        shift 2
+    done
+}}
+here=$(printf '%s\n' "$PWD" | sed 's/[&|\]/\\&/g')
+mounted {params.mounts:q}
+"""
 _END = r"""for path in {params.promised:q}; do
     found=
     IFS=
@@ -89,6 +103,7 @@ look() {{  # FOLDER PATTERN: finds what matches; `**`: any number of folders, or
                 case $path in
                     "$1$2") ;;
                     */. | */..) continue ;;
+                    */./* | */../*) case $1$2 in */./* | */../*) ;; *) continue ;; esac ;;
                 esac
                 case $path in "$1"$2) found "$path" ;; esac
             done ;;

@@ -115,6 +115,8 @@ def _shells(jobs: dict[str, tuple[Step, ...]], *, publishing_late: bool) -> list
     found = []
     if any(isinstance(process, Commands) for process in running):
         found += [f'SERIAL = r"""{shells.SERIAL}"""', f'OUTPUTS = r"""{shells.OUTPUTS}"""']
+    if any(_mounts(step) for step in steps if _runs(step)):
+        found.append(f'MOUNTS = r"""{shells.MOUNTS}"""')
     if any(isinstance(process, Command) for process in running):
         found.append(f'COMMAND = r"""{shells.COMMAND}"""')
     if any(isinstance(process, Script) for process in running):
@@ -211,11 +213,14 @@ def _rule(pattern: str, name: str, steps: tuple[Step, ...]) -> str:
     ]
     if scripted:
         lines.append(f"        script=RULES.script({stage},{texts}\n        ),")
+    mounted = any(map(_mounts, running))
+    if mounted:
+        lines.append(f"        mounts=RULES.mounts({stage}),")
     lines += [
         f"        place=RULES.place({stage}),",
         f"        promised=RULES.promised({stage}),",
         "    shell:",
-        "        SCRIPT" if scripted else "        COMMAND",
+        f"        {'MOUNTS + ' if mounted else ''}{'SCRIPT' if scripted else 'COMMAND'}",
     ]
     return "\n".join(lines)
 
@@ -264,6 +269,10 @@ def _container(pattern: str, steps: list[Step]) -> list[str]:
 def _resources(steps: list[Step]) -> list[str]:
     containers = [step.environment for step in steps if isinstance(step.environment, Container)]
     return [name for container in containers for name in container.resources]
+
+
+def _mounts(step: Step) -> bool:
+    return isinstance(step.environment, Container) and bool(step.environment.mounts)
 
 
 def _runs(step: Step) -> bool:

@@ -42,6 +42,7 @@ KINDS: tuple[answers.Kind, ...] = ("exists", "matches", "texts")
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(NAMES, min_size=1, max_size=2), max_size=4))
+@example([["?"], [".*", "?"]])
 @example([["a"], ["b", "a b"], ["b", ".hidden"], ["\\", "line\nbreak"]])
 def test_a_shell_finds_what_python_finds(shell: list[str], paths: list[list[str]]) -> None:
     with tempfile.TemporaryDirectory() as name:

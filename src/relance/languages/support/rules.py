@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -189,6 +188,16 @@ class Rules:
 
         return self._of_job(pattern, folder)
 
+    def mounts(self, pattern: str) -> Function:
+        """Return the function for the files written before a job's command: a path, then `:` and the text."""
+
+        def words(node: Node) -> list[str]:
+            environment = node.step.environment
+            mounts = environment.mounts if isinstance(environment, Container) else ()
+            return [word for one in mounts for word in (one.path, f":{self._mounted(node, one.script)}")]
+
+        return self._of_job(pattern, words)
+
     def promised(self, pattern: str) -> Function:
         """Return the function for the files that a job must write."""
         return self._of_job(pattern, lambda node: list(self._outcomes.promised(node)))
@@ -215,12 +224,7 @@ class Rules:
             text = self._filling.command(node, texts[self._case(pattern, node)])
         if not isinstance(environment, Container):
             return text
-        before = "".join(
-            f"mkdir -p {shlex.quote(mount.path.rpartition('/')[0] or '/')} && printf '%s' "
-            f"{shlex.quote(self._mounted(node, mount.script))} > {shlex.quote(mount.path)} || exit\n"
-            for mount in environment.mounts
-        )
-        return before + (f"source {environment.setup} && {text}" if environment.setup else text)
+        return f"source {environment.setup} && {text}" if environment.setup else text
 
     def _mounted(self, node: Node, script: str) -> str:
         """Return each value that a script gives, on a line of its own, as jq prints it."""
