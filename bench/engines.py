@@ -35,7 +35,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGE = "bench/tool:1"
-PROGRAMS = ("bash", "cat", "mkdir", "touch")
+PROGRAMS = ("bash", "cat", "mkdir", "sed", "touch")
 JUDGED = 200
 OVERHEAD = 0.1
 LESS = 5.0
