@@ -95,10 +95,10 @@ def test_a_specification_of_another_name_is_the_analysis_s_own(tidy: Relance) ->
 
 
 def test_a_broken_specification_is_told_instead_of_drafted_over(tidy: Relance) -> None:
-    assert tidy("init", "-o", "mine.yaml").returncode == 0
-    path = tidy.folder / "mine.yaml"
+    assert tidy("init").returncode == 0
+    (path,) = (tidy.folder / "specs").glob("*.yaml")
     path.write_text(path.read_text().replace('default: "2.5 TeV"', "default: 2.5 TV"))
-    refused = tidy("init", "-o", "mine.yaml")
+    refused = tidy("init")
     assert refused.returncode == 2
     assert "expected a unit of energy" in refused.stderr
 
