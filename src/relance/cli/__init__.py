@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import click
 
 from relance import __version__
+from relance.cli import signals
 from relance.cli.lazy import LazyGroup
-from relance.cli.signals import Terminated
 from relance.errors import ExitCode, RelanceError
 
 _COMMANDS = {
@@ -48,7 +48,9 @@ def relance() -> None:
 
 def main() -> None:
     """Run the command line and exit with an `ExitCode`."""
+    signals.raise_until_exit()
     status = run_command_line(sys.argv[1:])
+    signals.ignore()
     gc.freeze()  # Python would look through all objects before it ends, which can take as long as the command
     sys.exit(status)
 
@@ -62,7 +64,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return ExitCode.BAD_INPUT
     except RelanceError as error:
         return _told(str(error), error.exit_code)
-    except Terminated:
+    except signals.Terminated:
         return _told("terminated; type the same command to go on", ExitCode.TERMINATED)
     except (KeyboardInterrupt, click.Abort):
         return _told("interrupted; type the same command to go on", ExitCode.INTERRUPTED)

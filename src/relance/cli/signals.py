@@ -59,9 +59,30 @@ def raising(clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
     """Turn signals inside the block into an exception, as Python does with Ctrl-C.
 
     A second one within ten seconds does nothing: it would keep from tidying up what the first one ended.
+    Within another such block, or after `raise_until_exit`, what was heard there counts here, and the
+    other way round.
     """
+    if isinstance(signal.getsignal(signal.SIGINT), _Raising):
+        yield
+        return
     with _handled(_Raising(clock)):
         yield
+
+
+def raise_until_exit() -> None:
+    """Do as `raising` for all that the process does from now on, what it does between such blocks too."""
+    handler = _Raising(time.monotonic)
+    for number in _ENDING:
+        signal.signal(number, handler)
+
+
+def ignore() -> None:
+    """Let signals do nothing more: the process is about to exit, with a status that should be the one seen.
+
+    Python puts back what kills a process while it shuts down, unless signals are ignored.
+    """
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from relance import __version__
 from relance.cli import signals
 
 
@@ -59,6 +60,53 @@ def test_what_follows_a_noted_signal_does_not_interrupt_either() -> None:
             send(signal.SIGINT)
         send(signal.SIGINT)
     assert (noted.first, said) == (signal.SIGTERM, ["stopping"])
+
+
+ENDING = """
+import atexit, os, signal, sys
+from relance import cli
+
+def again(*_, **__):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+class Telling:  # an impatient signal while the end is told
+    def write(self, text):
+        again()
+        sys.__stdout__.write(text)
+    def flush(self):
+        sys.__stdout__.flush()
+
+if sys.argv.pop() == "interrupted":
+    cli.relance.main = again
+sys.stderr = Telling()
+atexit.register(again)
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("case", "told", "status"),
+    [
+        ("interrupted", "error: terminated; type the same command to go on\n", 143),
+        ("done", f"relance {__version__}\n", 0),
+    ],
+)
+def test_a_signal_while_the_process_ends_does_not_change_its_status(
+    case: str, told: str, status: int
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDING, "--version", case], capture_output=True, text=True, check=False
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == (told, "", status)
+
+
+def test_a_block_within_another_hears_what_was_heard_around_it() -> None:
+    with signals.raising():
+        with pytest.raises(signals.Terminated):
+            send(signal.SIGTERM)
+        with signals.raising():
+            send(signal.SIGTERM)
+        send(signal.SIGTERM)
 
 
 HUNG_UP = """
