@@ -17,7 +17,8 @@ from relance.specification.model import Visibility
 from relance.store.descriptors import INDEX_TYPE, Descriptor
 from relance.store.registry import pulling, pushing
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import Access, NotFoundError, Session
+from relance.store.registry.refusals import NotFoundError
+from relance.store.registry.session import Access, Session
 from relance.store.store import Store
 
 from .registry_server import running

@@ -20,7 +20,8 @@ from relance.store.descriptors import INDEX_TYPE, MANIFEST_TYPE, Descriptor
 from relance.store.layout import Layout
 from relance.store.registry import pulling, pushing, referrers, upload
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import Access, NotFoundError
+from relance.store.registry.refusals import NotFoundError
+from relance.store.registry.session import Access
 from relance.store.store import Store
 
 from .registry_server import need, running

@@ -14,7 +14,7 @@ from relance.store.descriptors import MANIFEST_TYPE, Descriptor
 from relance.store.images import LocalImage
 from relance.store.layout import Layout
 from relance.store.normalise import Image
-from relance.store.registry.session import RefusedError
+from relance.store.registry.refusals import RefusedError
 
 
 @dataclass(frozen=True)

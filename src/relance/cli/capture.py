@@ -9,15 +9,14 @@ from pathlib import Path
 
 import click
 
-from relance.capsule import archive, results
 from relance.capsule import reading as reading_capsules
+from relance.capsule import results
 from relance.capsule.model import CapsuleImage, Parent
 from relance.capture import capturing, images, truth
 from relance.capture.capturing import Captured, Effects, Plan, Request
 from relance.capture.images import Imported
 from relance.cli import places, record, signals
 from relance.cli.progress import counting
-from relance.drafting import draft
 from relance.errors import ExitCode, InputError
 from relance.recast import record as recast
 from relance.recording import files
@@ -90,13 +89,13 @@ def capture(  # noqa: PLR0917 - click passes each by name
         _tell_plan(capturing.plan(request), as_json=as_json)
         return ExitCode.OK
     store = Store(places.store(os.environ, chosen_store))
-    runtime = str(files.read(request.record)["run"]["runtime"])
     inherited = _images_of(store, request.parent)
     with signals.raising(), counting("capturing", quiet=quiet) as progress:
 
         def bring(written: str) -> Imported:
             from relance.cli import entering  # takes long to load, and images are mostly there
 
+            runtime = str(files.read(request.record)["run"]["runtime"])
             of_parent = images.of_parent(store.layout, inherited, written)
             return of_parent or entering.bring(store, written, analysis, runtime, mapping_file)
 
@@ -107,6 +106,8 @@ def capture(  # noqa: PLR0917 - click passes each by name
         )
         captured = capturing.capture(store, request, effects)
     if tar:
+        from relance.capsule import archive
+
         with signals.raising():
             archive.export_tar(store.layout, captured.descriptor, tar)
     if as_json:
@@ -118,6 +119,8 @@ def capture(  # noqa: PLR0917 - click passes each by name
 
 
 def _tell_undecided(specification: Path) -> None:
+    from relance.drafting import draft
+
     left = draft.decisions(specification.read_text(encoding="utf-8"))
     if left:
         click.echo(

@@ -16,7 +16,8 @@ from relance.store.importing import remote
 from relance.store.layout import Layout
 from relance.store.normalise import Image, assemble
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import Access, RefusedError, answers
+from relance.store.registry.refusals import RefusedError
+from relance.store.registry.session import Access, answers
 
 SUITE = "bookworm"
 """The Debian release whose Python is the one that envs/ is locked for."""

@@ -14,7 +14,8 @@ from relance.store.layout import Layout
 from relance.store.registry import pulling, pushing, referrers, upload
 from relance.store.registry.credentials import Credentials, Keyring
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import Access, RefusedError
+from relance.store.registry.refusals import RefusedError
+from relance.store.registry.session import Access
 from relance.store.registry.transfer import Moved
 
 from .strict_registry import Behaviour, State, serving

@@ -6,7 +6,8 @@ from relance import digest
 from relance.errors import InputError
 from relance.model import Digest
 from relance.store.registry.pulling import ACCEPT
-from relance.store.registry.session import NotFoundError, Session
+from relance.store.registry.refusals import NotFoundError
+from relance.store.registry.session import Session
 
 _LARGEST = 64 << 20
 """Bytes of a blob that is read into memory."""

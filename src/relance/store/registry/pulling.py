@@ -22,7 +22,8 @@ from relance.store.descriptors import LARGEST_MANIFEST, Descriptor
 from relance.store.http import BREAKS
 from relance.store.layout import Layout
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import Access, NotFoundError, RefusedError, Session
+from relance.store.registry.refusals import NotFoundError, RefusedError
+from relance.store.registry.session import Access, Session
 from relance.store.registry.transfer import Tally, Told, in_parallel
 
 ACCEPT = {"Accept": ", ".join(manifests.KNOWN)}

@@ -12,7 +12,8 @@ from relance.store.descriptors import LARGEST_MANIFEST, Descriptor
 from relance.store.layout import Layout
 from relance.store.registry import referrers
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import Access, BrokenError, NotFoundError, Session
+from relance.store.registry.refusals import BrokenError, NotFoundError
+from relance.store.registry.session import Access, Session
 from relance.store.registry.transfer import Tally, Told, in_parallel
 from relance.store.registry.upload import Upload
 

@@ -19,7 +19,8 @@ from relance.store.descriptors import INDEX_TYPE, LARGEST_MANIFEST, Descriptor
 from relance.store.layout import Layout
 from relance.store.manifests import Manifest
 from relance.store.registry.reference import Reference
-from relance.store.registry.session import Access, NotFoundError, Session
+from relance.store.registry.refusals import NotFoundError
+from relance.store.registry.session import Access, Session
 
 _MADE, _TAKEN = 201, 202
 _ROUNDS = 5

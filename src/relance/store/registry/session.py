@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
 
-from relance.errors import InputError, MissingPartError
+from relance.errors import MissingPartError
 from relance.store.http import (
     BREAKS,
     LONGEST_PAUSE,
@@ -29,6 +29,7 @@ from relance.store.registry import challenge
 from relance.store.registry.challenge import Challenge
 from relance.store.registry.credentials import Credentials, Keyring
 from relance.store.registry.reference import Reference, is_loopback
+from relance.store.registry.refusals import BrokenError, NotFoundError, RefusedError
 
 _TIMEOUT = (10, 60)  # seconds to connect, seconds between bytes
 _TRIES = 5
@@ -40,22 +41,6 @@ _MOVED = frozenset({301, 302, 303, 307, 308})
 
 Body = Callable[[], bytes | IO[bytes]]
 """Gives what is sent, from its beginning each time it is called."""
-
-
-class BrokenError(MissingPartError):
-    """The connection broke, or the registry was too busy for too long."""
-
-
-class RefusedError(InputError):
-    """The registry answers, and won't; `status` is that of HTTP."""
-
-    status = 0
-
-
-class NotFoundError(RefusedError):
-    """The registry has no such thing."""
-
-    status = 404
 
 
 @dataclass(frozen=True)

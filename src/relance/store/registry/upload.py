@@ -9,7 +9,8 @@ from typing import IO
 
 from relance.store.descriptors import Descriptor
 from relance.store.layout import Layout
-from relance.store.registry.session import BrokenError, NotFoundError, RefusedError, Session
+from relance.store.registry.refusals import BrokenError, NotFoundError, RefusedError
+from relance.store.registry.session import Session
 from relance.store.registry.transfer import Tally
 
 CHUNK = 32 << 20
