@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from relance.cli.reana import change, fetch, options, rehearse, secrets, status, submit
+from relance.cli.reana import change, fetch, options, rehearse, removing, secrets, status, submit
 
 
 @click.group(epilog=options.SERVER_HELP)
@@ -22,8 +22,8 @@ for _command in (
     fetch.fetch,
     change.restart,
     change.stop,
-    change.delete,
-    change.prune,
+    removing.delete,
+    removing.prune,
     change.tell_difference,
     secrets.secrets,
 ):

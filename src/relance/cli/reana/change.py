@@ -1,7 +1,8 @@
-"""`relance reana restart`, `stop`, `delete`, `prune` and `diff`: runs that are there already."""
+"""`relance reana restart`, `stop` and `diff`: runs that are there already."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING
 import click
 
 from relance.cli import registries
-from relance.cli.inspect import size
 from relance.cli.reana import asking, connecting, options, telling
 from relance.errors import ExitCode
 
@@ -26,8 +26,13 @@ if TYPE_CHECKING:
 @click.option("--option", "engine_options", metavar="NAME=VALUE", multiple=True,
               help="An operational option of REANA, such as CACHE=off.")  # fmt: skip
 @registries.CA_FILE
+@options.JSON
 def restart(
-    run: str, assignments: tuple[str, ...], engine_options: tuple[str, ...], ca_file: Path | None
+    run: str,
+    assignments: tuple[str, ...],
+    engine_options: tuple[str, ...],
+    ca_file: Path | None,
+    as_json: bool,
 ) -> ExitCode:
     """Start RUN again, which finished or failed, in its workspace: what is there and up to date stays.
 
@@ -46,7 +51,8 @@ def restart(
         if note is not None:
             kept = parameters.merged(dict(note.parameters), wanted)
             notes.copied(replace(note, parameters=kept), made)
-        click.echo(made.name)
+        row = {"server": client.server.address, "id": made.id, "name": made.name}
+    click.echo(json.dumps(row, indent=2) if as_json else made.name)
     return ExitCode.OK
 
 
@@ -62,40 +68,13 @@ def _known(client: Client, workflow: str) -> Mapping[str, object]:
 @click.command(epilog=options.RUN_HELP)
 @options.NAMED
 @registries.CA_FILE
-def stop(run: str, ca_file: Path | None) -> ExitCode:
+@options.JSON
+def stop(run: str, ca_file: Path | None, as_json: bool) -> ExitCode:
     """Stop RUN."""
     with connecting.connected(dict(os.environ), ca_file) as client:
         client.stop(run)
-        click.echo(telling.line(client.state(run)))
-    return ExitCode.OK
-
-
-@click.command(epilog=options.RUN_HELP)
-@options.NAMED
-@click.option("--all-runs", is_flag=True, help="All runs of this name.")
-@registries.CA_FILE
-def delete(run: str, all_runs: bool, ca_file: Path | None) -> ExitCode:
-    """Delete RUN and its workspace from the server."""
-    with connecting.connected(dict(os.environ), ca_file) as client:
-        name = client.state(run).workflow.name
-        client.delete(run, all_runs=all_runs)
-    click.echo(f"deleted {name.partition('.')[0] + ', all runs' if all_runs else name}")
-    return ExitCode.OK
-
-
-@click.command(epilog=options.RUN_HELP)
-@options.NAMED
-@click.option("--inputs", is_flag=True, help="Delete inputs, too.")
-@click.option("--outputs", is_flag=True, help="Delete outputs, too.")
-@registries.CA_FILE
-def prune(run: str, inputs: bool, outputs: bool, ca_file: Path | None) -> ExitCode:
-    """Delete from the workspace of RUN what is neither input nor output."""
-    with connecting.connected(dict(os.environ), ca_file) as client:
-        before = client.files(run)
-        client.prune(run, inputs=inputs, outputs=outputs)
-        after = client.files(run)
-    freed = sum(file.size for file in before) - sum(file.size for file in after)
-    click.echo(f"{len(before) - len(after)} files deleted, {size(max(freed, 0))}")
+        state = client.state(run)
+    click.echo(json.dumps(telling.state_row(state), indent=2) if as_json else telling.line(state))
     return ExitCode.OK
 
 
@@ -104,10 +83,15 @@ def prune(run: str, inputs: bool, outputs: bool, ca_file: Path | None) -> ExitCo
 @click.argument("other", metavar="RUN")
 @click.option("--brief", is_flag=True, help="Only which files differ.")
 @registries.CA_FILE
-def tell_difference(one: str, other: str, brief: bool, ca_file: Path | None) -> ExitCode:
+@options.JSON
+def tell_difference(one: str, other: str, brief: bool, ca_file: Path | None, as_json: bool) -> ExitCode:
     """Show how two runs differ: specification and workspace."""
     with connecting.connected(dict(os.environ), ca_file) as client:
-        for subject, text in client.difference(one, other, brief=brief).items():
-            if text:
-                click.echo(f"{subject}:\n{text}")
+        found = {
+            subject: text for subject, text in client.difference(one, other, brief=brief).items() if text
+        }
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    for subject, text in () if as_json else found.items():
+        click.echo(f"{subject}:\n{text}")
     return ExitCode.OK

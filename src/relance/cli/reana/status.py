@@ -114,7 +114,7 @@ def files(run: str | None, ca_file: Path | None, as_json: bool) -> ExitCode:
     with connecting.connected(dict(os.environ), ca_file) as client:
         found = client.files(connecting.meant(client, run, os.environ))
     if as_json:
-        click.echo(json.dumps([{"path": file.path, "size": file.size} for file in found], indent=2))
+        click.echo(json.dumps([telling.file_row(file) for file in found], indent=2))
     for file in () if as_json else found:
-        click.echo(f"{file.size:>14,d}  {file.path}")
+        click.echo(telling.file_line(file))
     return ExitCode.OK

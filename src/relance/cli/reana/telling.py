@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from relance.engines.reana.model import State, Transferred
+    from relance.engines.reana.model import RemoteFile, State, Transferred
     from relance.store.registry.transfer import Moved
 
 
@@ -40,6 +40,21 @@ def lacking(folder: str) -> str:
 def row(file: Transferred) -> dict[str, Any]:
     """Return a file as `--json` prints it."""
     return {"path": file.path, "size": file.size, "digest": file.digest, "moved": file.moved}
+
+
+def file_row(file: RemoteFile) -> dict[str, Any]:
+    """Return a file of a workspace as `--json` prints it; its size is in bytes."""
+    return {"path": file.path, "size": file.size}
+
+
+def file_line(file: RemoteFile) -> str:
+    """Return a file of a workspace in a line."""
+    return f"{file.size:>14,d}  {file.path}"
+
+
+def bytes_of(files: Iterable[RemoteFile]) -> int:
+    """Return how many bytes files have in all."""
+    return sum(file.size for file in files)
 
 
 def say(*, quiet: bool) -> Callable[[str], None]:
