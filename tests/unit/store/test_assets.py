@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from relance.errors import InputError, MissingPartError
 from relance.specification.model import ExternalData
 from relance.store import assets
 from relance.store.locations import NoWayError, Portals
-from relance.store.remote import Opened
+from relance.store.remote import BreakError, Opened, Remote
 
 CONTENT = bytes(range(256)) * 4000
 
@@ -273,20 +274,54 @@ def test_a_redirection_away_from_tls_is_not_followed(web, tmp_path):
     assert "more than 5 redirections" in str(caught.value)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    key, made = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
     command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    command += ["-keyout", str(key), "-out", str(certificate)]
+    command += ["-keyout", str(key), "-out", str(made)]
     subprocess.run(command, check=True, capture_output=True)
+    return made, key
+
+
+def by_tls(certificate: tuple[Path, Path], cuts: int = 0) -> Callable[[http.server.HTTPServer], None]:
+    """What lets a server speak TLS, once it has hung up on so many connections that begin to."""
+    left = [None] * cuts
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
 
     def wrap(server: http.server.HTTPServer) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+        def get_request() -> tuple[socket.socket, object]:
+            connection, address = server.socket.accept()
+            if left:
+                left.pop()
+                with connection:
+                    connection.recv(1 << 16)
+                raise OSError("hung up")  # for the server: there is nothing to do
+            return context.wrap_socket(connection, server_side=True), address
 
-    with serving(wrap) as web, pytest.raises(MissingPartError, match="certificate is not trusted"):
+        server.get_request = get_request  # type: ignore[method-assign]
+
+    return wrap
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(certificate, tmp_path):
+    with (
+        serving(by_tls(certificate)) as web,
+        pytest.raises(MissingPartError, match="certificate is not trusted"),
+    ):
         fetch(described(f"{web.address}/data"), tmp_path)
+
+
+def test_tls_that_is_cut_off_as_it_begins_is_a_break_and_no_distrust(certificate, tmp_path, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    with serving(by_tls(certificate, cuts=2)) as web:
+        assert fetch(described(f"{web.address}/data"), tmp_path / "a").read_bytes() == CONTENT
+        assert web.asked == [("/data", None)]
+    with serving(by_tls(certificate, cuts=1)) as web, Remote() as remote:
+        with pytest.raises(BreakError, match=r"the connection broke \(SSLError\)"):
+            remote.document(f"{web.address}/data")
+        assert remote.document(f"{web.address}/data") == CONTENT
 
 
 def open_data(web: Web, files: list[str]) -> Portals:
