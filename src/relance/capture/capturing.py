@@ -173,7 +173,9 @@ def _put(store: Store, planned: Plan, effects: Effects, searched: Searched) -> M
     memory = Memory(effects.cache)
     search = searched.search(wanted, memory, planned.specification.allowed_secrets)
     # Each file is searched just before it is kept: the disk writes some while others are searched.
-    stored = content.put_all(store.layout, wanted, cache=memory, told=told, admit=search.passes)
+    stored = content.put_all(
+        store.layout, wanted, cache=memory, told=told, admit=search.passes, admitted=searched.clean
+    )
     memory.write()
     search.refuse()
     searched.remember(stored.values())
@@ -187,22 +189,21 @@ def _held(
     cache: Path,
 ) -> tuple[CapsuleFile, ...]:
     """Return every file of the capsule: those that are kept, and those known by digest or reference alone."""
-    unread = [
-        candidate.place
+    unread = {
+        candidate.path: Path(candidate.place)
         for candidate in planned.candidates
         if candidate.path not in kept and candidate.path not in known and candidate.size is not None
-    ]
-    hashed: Mapping[Path, Digest] = {}
+    }
     if unread:
         hasher = Hasher(cache)
-        hashed = hasher.files(unread)
+        hashed = hasher.files(unread.values())
         hasher.remember()
+        known = {**known, **{path: hashed[place] for path, place in unread.items()}}
     sizes = {file.path: file.size for file in planned.record.files}
     found = []
     for candidate in planned.candidates:
-        path = candidate.place
         stored = kept.get(candidate.path)
-        sha256 = stored.digest if stored else known.get(candidate.path, hashed.get(path))
+        sha256 = stored.digest if stored else known.get(candidate.path)
         size = stored.size if stored else sizes[candidate.path] if candidate.size is None else candidate.size
         if sha256 is None or size == UNKNOWN:
             continue
@@ -216,7 +217,7 @@ def _held(
                 sha256,
                 size,
                 stored,
-                executable=candidate.role is Role.SOURCE and bool(path.stat().st_mode & 0o100),
+                executable=candidate.role is Role.SOURCE and candidate.executable,
                 locations=external.locations if external else (),
                 adler32=external.adler32 if external else None,
                 visibility=candidate.visibility,

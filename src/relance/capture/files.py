@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from relance.capsule.model import Role
@@ -18,6 +19,8 @@ from relance.specification import patterns
 from relance.specification.model import ExternalData, Specification, Visibility
 from relance.store.hashing import contents
 
+_Looks = Callable[[str], os.stat_result | None]
+
 _RUN = "{run}"
 _SNAKEMAKE_MARK = ".snakemake_timestamp"
 _STRICTEST = (Visibility.PUBLIC, Visibility.COLLABORATION, Visibility.BLINDED)
@@ -28,8 +31,8 @@ class Candidate:
     """A file that a capsule tells of."""
 
     path: str
-    place: Path
-    """Where it lies; absolute."""
+    place: str
+    """Where it lies; absolute, and plain text since there are tens of thousands."""
     size: int | None
     """Bytes it has now; None if it is not there."""
     role: Role
@@ -37,6 +40,8 @@ class Candidate:
     """Whether its content goes in; of what is kept by reference or by digest alone it doesn't."""
     visibility: Visibility
     external: ExternalData | None = None
+    executable: bool = False
+    """Whether its owner may execute it."""
 
 
 def candidates(
@@ -53,22 +58,31 @@ def candidates(
     raw = {path for job in record.jobs for path in job.inputs if not within(path, made)}
     kept = _kept(record, specification)
     logs = {path for job in record.jobs for path in job.logs}
+    folder = os.fspath(analysis)
+    look = _looking(folder)
+
+    def candidate(
+        path: str, role: Role, kept: bool, visibility: Visibility, data: ExternalData | None = None
+    ) -> Candidate:
+        status = look(path)
+        size = None if status is None else status.st_size
+        executable = status is not None and bool(status.st_mode & stat.S_IXUSR)
+        return Candidate(path, _placed(folder, path), size, role, kept, visibility, data, executable)
+
     found: dict[str, Candidate] = {}
-    for path in sorted({*listed.files, *code, *_files(analysis, raw), *_lost(analysis, record, raw)}):
-        is_data = (path in raw and path not in code) or (path not in listed.files and path not in code)
+    listed_files = frozenset(listed.files)
+    given = {*listed_files, *code, *_files(look, folder, raw), *_lost(look, record, raw)}
+    for path in given:
+        is_data = path not in code and (path in raw or path not in listed_files)
         role = Role.INPUT if is_data else Role.SOURCE
         data = external.get(path)
-        place = analysis / path
-        found[path] = Candidate(
-            path, place, _size(place), role, data is None, specification.visibility.specification, data
-        )
+        found[path] = candidate(path, role, data is None, specification.visibility.specification, data)
     seen = _visibilities(record, specification)
-    for path in sorted(_files(analysis, made)):
+    for path in _files(look, folder, made):
         role = Role.LOG if path in logs else Role.PRODUCT
         visibility = seen.get(path, specification.visibility.products)
         wanted = role is Role.LOG or bool(kept.fullmatch(path))
-        place = analysis / path
-        found[path] = Candidate(path, place, _size(place), role, wanted, visibility)
+        found[path] = candidate(path, role, wanted, visibility)
     return tuple(found[path] for path in sorted(found))
 
 
@@ -83,13 +97,13 @@ def gone(analysis: Path, record: RunRecord, specification: Specification) -> tup
     )
 
 
-def _files(analysis: Path, paths: Iterable[str]) -> Iterator[str]:
+def _files(look: _Looks, folder: str, paths: Iterable[str]) -> Iterator[str]:
     """Yield the files there are of these paths; of a folder those in it."""
     for path in paths:
-        place = analysis / path
-        status = _status(place)
+        status = look(path)
         mode = status.st_mode if status else 0
         if stat.S_ISDIR(mode):
+            place = Path(_placed(folder, path))
             for file in contents(place):
                 if file.name != _SNAKEMAKE_MARK:
                     yield f"{path.rstrip('/')}/{file.relative_to(place).as_posix()}"
@@ -97,24 +111,31 @@ def _files(analysis: Path, paths: Iterable[str]) -> Iterator[str]:
             yield path
 
 
-def _lost(analysis: Path, record: RunRecord, raw: Set[str]) -> Iterator[str]:
+def _lost(look: _Looks, record: RunRecord, raw: Set[str]) -> Iterator[str]:
     """Yield the raw inputs that were there when the run was recorded, and are no more."""
     for file in record.files:
-        if file.path in raw and file.kind != "gone" and _status(analysis / file.path) is None:
+        if file.path in raw and file.kind != "gone" and look(file.path) is None:
             yield file.path
 
 
-def _size(place: Path) -> int | None:
-    status = _status(place)
-    return status.st_size if status else None
+def _looking(folder: str) -> _Looks:
+    """Return what tells the status of a file in a folder, whatever links lead to it; None if it isn't there.
+
+    Each is looked at once.
+    """
+
+    @cache
+    def look(path: str) -> os.stat_result | None:
+        try:
+            return os.stat(_placed(folder, path))  # noqa: PTH116 - tens of thousands, in plain text
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    return look
 
 
-def _status(place: Path) -> os.stat_result | None:
-    """Return the status of a file, whatever links lead to it; None if it is not there."""
-    try:
-        return place.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+def _placed(folder: str, path: str) -> str:
+    return path if path.startswith("/") else f"{folder}/{path}"
 
 
 def _code(record: RunRecord) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def load(path: Path) -> RunRecord:
         "times": times["jobs"],
     }
     try:
-        return decode(RunRecord, json.loads(json.dumps(flat)))
+        return decode(RunRecord, flat)
     except MalformedError as error:
         raise InputError(
             f"{path}: {'.'.join(map(str, error.place))}",

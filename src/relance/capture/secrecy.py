@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
 
 from relance.capsule.model import CapsuleImage
 from relance.checks import secrets
 from relance.checks.secrets import Finding
 from relance.errors import InputError, RelanceError
-from relance.model import Stored
+from relance.model import Digest, Stored
 from relance.specification.model import AllowedSecret
 from relance.store.atomic import write_text
 from relance.store.descriptors import MANIFEST_TYPE, Descriptor
@@ -27,14 +28,14 @@ class Search:
     """Searches files one by one, from several threads, and keeps in mind what it found."""
 
     def __init__(
-        self, files: Mapping[Path, str], is_clean: Callable[[Path], bool], allowed: Iterable[AllowedSecret]
+        self, files: Mapping[str, str], is_clean: Callable[[str], bool], allowed: Iterable[AllowedSecret]
     ) -> None:
         self._files = files
         self._is_clean = is_clean
         self._allowed = tuple(allowed)
-        self._found: dict[Path, tuple[Finding, ...]] = {}
+        self._found: dict[str, tuple[Finding, ...]] = {}
 
-    def passes(self, path: Path) -> bool:
+    def passes(self, path: str) -> bool:
         """Return whether a file may be kept: no secret is in it, or it is allowed.
 
         Raises:
@@ -42,7 +43,7 @@ class Search:
         """
         if self._is_clean(path):
             return True
-        found = secrets.find_in_file(path, self._files[path])
+        found = secrets.find_in_file(Path(path), self._files[path])
         left = secrets.not_allowed(found, [one.digest for one in self._allowed])
         if left:
             self._found[path] = left
@@ -63,16 +64,22 @@ class Searched:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._clean = _read(file)
+        self._changed = False
 
-    def search(self, files: Mapping[Path, str], memory: Memory, allowed: Iterable[AllowedSecret]) -> Search:
+    @property
+    def clean(self) -> Set[Digest]:
+        """Digests of what holds none."""
+        return self._clean
+
+    def search(self, files: Mapping[str, str], memory: Memory, allowed: Iterable[AllowedSecret]) -> Search:
         """Return what searches files, by the paths that people know them by.
 
         memory: knows the digests of those that are unchanged.
         """
         return Search(files, lambda path: self._is_clean(path, memory), allowed)
 
-    def _is_clean(self, path: Path, memory: Memory) -> bool:
-        known = memory.recall(path, path.stat())
+    def _is_clean(self, path: str, memory: Memory) -> bool:
+        known = memory.recall(path, os.stat(path))  # noqa: PTH116
         return known is not None and known.digest in self._clean
 
     def images(
@@ -89,18 +96,22 @@ class Searched:
             described = Descriptor(MANIFEST_TYPE, image.manifest, image.manifest_size)
             _refuse(secrets.find_in_image(layout, described, image.written[0]), allowed)
             self._clean.add(image.manifest)
+            self._changed = True
 
     def remember(self, kept: Iterable[Stored]) -> None:
         """Note files that were searched, by what they are, and write all that is known."""
-        self._clean |= {stored.digest for stored in kept}
+        found = {stored.digest for stored in kept}
+        if found <= self._clean and not self._changed:
+            return
+        self._clean |= found
         self._file.parent.mkdir(parents=True, exist_ok=True)
         write_text(self._file, json.dumps({"version": _VERSION, "clean": sorted(self._clean)}) + "\n")
 
 
-def _read(file: Path) -> set[str]:
+def _read(file: Path) -> set[Digest]:
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
-        return set(map(str, known["clean"])) if known["version"] == _VERSION else set()
+        return set(map(Digest, known["clean"])) if known["version"] == _VERSION else set()
     except (OSError, ValueError, KeyError, TypeError, RelanceError):
         return set()
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,9 @@ from relance.store.descriptors import Descriptor
 
 PART = ".part-"
 """How the name of a blob begins while it is written."""
+
+
+_YOUNG = 600.0  # seconds; far below the age at which what nothing names may be collected
 
 
 class BlobWriter:
@@ -67,6 +71,7 @@ class Blobs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._blobs = folder / "blobs" / "sha256"
+        self._blobs_text = os.fspath(self._blobs)
 
     def path(self, blob: Digest) -> Path:
         """Return where a blob lies or would lie; it need not be there, nor be what its name says."""
@@ -74,7 +79,7 @@ class Blobs:
 
     def place(self, blob: Digest) -> str:
         """Return the same as `path`, as text, which is much faster made."""
-        return f"{self._blobs}/{digest.parse(blob)[7:]}"
+        return f"{self._blobs_text}/{digest.parse(blob)[7:]}"
 
     def has(self, blob: Digest) -> bool:
         """Tell whether a blob is there, without reading it."""
@@ -92,6 +97,19 @@ class Blobs:
         # Another user's can't be touched: then the lock of `Store.writing` alone keeps it.
         with suppress(OSError):
             os.utime(self.place(blob))
+
+    def renew(self, blob: Digest, size: int) -> bool:
+        """Tell whether a blob is there and has this many bytes; if it has, it counts as young again."""
+        place = self.place(blob)
+        try:
+            status = os.stat(place)  # noqa: PTH116
+        except FileNotFoundError:
+            return False
+        if status.st_size != size:
+            return False
+        if not 0 <= time.time() - status.st_mtime < _YOUNG:
+            self.touch(blob)
+        return True
 
     def blobs(self) -> Iterator[Digest]:
         """Return the digest of every blob, in no order; what has another name is left out."""

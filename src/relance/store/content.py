@@ -13,18 +13,22 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from itertools import accumulate
 from pathlib import Path
 from threading import Event
+from typing import TypeVar
 
 from relance.errors import InputError
 from relance.model import Digest, Part, Stored
 from relance.store.copying import Told, cloned, copied, filled, hashed
 from relance.store.hashing import Memory, opened, require_unchanged, unreadable, usable_threads
 from relance.store.layout import Layout
+
+Place = str | Path
+P = TypeVar("P", str, Path)
 
 PART = 1 << 30
 """Bytes; content that is larger is kept as blobs of this size, since registries refuse very large ones."""
@@ -42,9 +46,7 @@ def put(layout: Layout, path: Path, *, known: Stored | None = None, told: Told =
     Raises:
         InputError: the file can't be read, changed meanwhile, or isn't what is known of it.
     """
-    if known is not None and has(layout, known):
-        for part in known.blobs:
-            layout.touch(part.digest)
+    if known is not None and _renewed(layout, known):
         told(known.size)
         return known
     found, _ = _kept(layout, path, told)
@@ -60,25 +62,27 @@ def put(layout: Layout, path: Path, *, known: Stored | None = None, told: Told =
 
 def put_all(
     layout: Layout,
-    paths: Iterable[Path],
+    paths: Iterable[P],
     *,
     cache: Memory | None = None,
     threads: int | None = None,
     told: Told = lambda _: None,
-    admit: Callable[[Path], bool] | None = None,
-) -> Mapping[Path, Stored]:
+    admit: Callable[[P], bool] | None = None,
+    admitted: Container[Digest] = frozenset(),
+) -> Mapping[P, Stored]:
     """Keep the contents of files and return where, by path.
 
     cache: remembers digests, so that unchanged files whose content is kept aren't read a second time; the
         caller writes it (`Memory.write`).
     told: hears the bytes as they are done; called from several threads.
     admit: asked of each file before it is kept, from several threads; those without its leave are left out.
+    admitted: contents of which it need not be asked; counts for files that are remembered.
 
     Raises:
         InputError: as `put`. What was kept until then stays.
     """
     wanted = sorted(set(paths), key=os.fspath)
-    found: dict[Path, Stored | None] = {path: _remembered(layout, path, cache, told) for path in wanted}
+    found: dict[P, Stored | None] = {path: _remembered(layout, path, cache, told) for path in wanted}
     stopping = Event()
 
     def heard(count: int) -> None:
@@ -86,7 +90,7 @@ def put_all(
             raise _StoppedError
         told(count)
 
-    def several(group: list[Path]) -> None:
+    def several(group: list[P]) -> None:
         for path in group:
             if admit is not None and not admit(path):
                 found[path] = None
@@ -99,9 +103,9 @@ def put_all(
                 cache.learn(path, status, begun, kept)
             found[path] = kept
 
+    left = [path for path, kept in found.items() if kept is None or (admit and kept.digest not in admitted)]
     with ThreadPoolExecutor(threads or usable_threads()) as pool:
-        groups = _groups([path for path, kept in found.items() if kept is None or admit is not None])
-        begun = [pool.submit(several, group) for group in groups]
+        begun = [pool.submit(several, group) for group in _groups(left)]
         try:
             for ended in as_completed(begun):
                 ended.result()
@@ -179,34 +183,37 @@ def _offsets(stored: Stored) -> list[int]:
     return [0, *accumulate(part.size for part in stored.blobs[:-1])]
 
 
-def _size(path: Path) -> int:
+def _size(path: Place) -> int:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size  # noqa: PTH116 - plain text where there are tens of thousands
     except OSError:
         return 0  # whoever opens it says why
 
 
-def _remembered(layout: Layout, path: Path, cache: Memory | None, told: Told) -> Stored | None:
+def _remembered(layout: Layout, path: Place, cache: Memory | None, told: Told) -> Stored | None:
     """Return where a file's content is kept, if it is and that is known without reading it."""
     if cache is None:
         return None
     try:
-        known = cache.recall(path, path.stat())
+        known = cache.recall(path, os.stat(path))  # noqa: PTH116
     except OSError:
         return None  # whoever opens it says why
     # What is larger and has no parts was only hashed, by somebody who keeps nothing.
-    if known is None or (known.size > PART and not known.parts) or not has(layout, known):
+    if known is None or (known.size > PART and not known.parts) or not _renewed(layout, known):
         return None
-    for part in known.blobs:
-        layout.touch(part.digest)
     told(known.size)
     return known
 
 
-def _groups(paths: list[Path]) -> list[list[Path]]:
+def _renewed(layout: Layout, stored: Stored) -> bool:
+    """Tell whether every blob is there and has its size; then they are noted as wanted again."""
+    return all(layout.renew(part.digest, part.size) for part in stored.blobs)
+
+
+def _groups(paths: list[P]) -> list[list[P]]:
     """Return files in groups that are worth a task each, the largest first, so that no thread ends late."""
     sizes = {path: _size(path) for path in paths}
-    groups: list[list[Path]] = []
+    groups: list[list[P]] = []
     room = 0
     for path in sorted(paths, key=sizes.__getitem__, reverse=True):
         if not groups or sizes[path] > room:
@@ -221,13 +228,13 @@ class _StoppedError(Exception):
     """Ends the copying of a file because another one failed, or the user stopped it."""
 
 
-def _kept(layout: Layout, path: Path, told: Told) -> tuple[Stored, os.stat_result]:
+def _kept(layout: Layout, path: Place, told: Told) -> tuple[Stored, os.stat_result]:
     with opened(path) as source:
         before = os.fstat(source.fileno())
         return _copied(layout, source, path, before, told), before
 
 
-def _copied(layout: Layout, source: io.FileIO, path: Path, before: os.stat_result, told: Told) -> Stored:
+def _copied(layout: Layout, source: io.FileIO, path: Place, before: os.stat_result, told: Told) -> Stored:
     if before.st_size <= PART:
         with layout.incoming() as file:
             found, size = filled(file.stream, source, 0, before.st_size, None, told)

@@ -39,12 +39,12 @@ class Memory:
         self._lock = Lock()
         self._changed = False
 
-    def recall(self, path: Path, status: os.stat_result) -> Stored | None:
+    def recall(self, path: str | Path, status: os.stat_result) -> Stored | None:
         """Return what is known of a file that has this status now; None if nothing is."""
         known = self._known.get(_key(path))
         return known[1] if known is not None and known[0] == identity(status) else None
 
-    def learn(self, path: Path, status: os.stat_result, begun: int, found: Stored) -> None:
+    def learn(self, path: str | Path, status: os.stat_result, begun: int, found: Stored) -> None:
         """Remember a file that was read whole from the time `begun` on (ns), with this status throughout."""
         key = _key(path)
         with self._lock:
@@ -115,9 +115,9 @@ class Hasher:
         return found
 
 
-def _key(path: Path) -> str:
+def _key(path: str | Path) -> str:
     name = os.fspath(path)
-    return name if name.startswith("/") else str(path.absolute())
+    return name if name.startswith("/") else str(Path(name).absolute())
 
 
 def usable_threads() -> int:
@@ -125,7 +125,7 @@ def usable_threads() -> int:
     return min(8, len(os.sched_getaffinity(0)))
 
 
-def opened(path: Path) -> io.FileIO:
+def opened(path: str | Path) -> io.FileIO:
     """Open a regular file for reading, unbuffered; never wait for the writer of a pipe.
 
     Raises:
@@ -141,7 +141,7 @@ def opened(path: Path) -> io.FileIO:
     return stream
 
 
-def require_unchanged(path: Path, stream: io.FileIO, before: os.stat_result) -> None:
+def require_unchanged(path: str | Path, stream: io.FileIO, before: os.stat_result) -> None:
     """Make sure that a file that was read from an open stream is still what it was before.
 
     Raises:
@@ -171,7 +171,7 @@ def identity(status: os.stat_result) -> _Identity:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def unreadable(path: Path, found: str) -> InputError:
+def unreadable(path: str | Path, found: str) -> InputError:
     """Return the error for a file whose content can't be had."""
     return InputError(
         f"{path} can't be read",

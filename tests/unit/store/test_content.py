@@ -192,6 +192,46 @@ def test_files_without_leave_are_not_kept_and_not_returned_even_if_remembered(tm
     assert not content.has(layout, Stored(digest.of_bytes(b"closed"), 6))
 
 
+def test_no_leave_is_asked_for_what_is_admitted_and_remembered(tmp_path, old):
+    layout, memory = Layout(tmp_path / "store"), Memory(tmp_path / "digests.json")
+    known, other, new = (written(tmp_path / name, name.encode()) for name in ("known", "other", "new"))
+    content.put_all(layout, [known, other], cache=memory)
+    asked = []
+
+    def admit(path: Path) -> bool:
+        asked.append(path)
+        return True
+
+    admitted = {digest.of_bytes(b"known"), digest.of_bytes(b"new")}
+    kept = content.put_all(
+        layout,
+        [known, other, new],
+        cache=memory,
+        admit=lambda path: not asked.append(path),
+        admitted=admitted,
+    )
+    assert (sorted(asked), set(kept)) == ([new, other], {known, other, new})
+
+
+def test_paths_may_be_plain_text(tmp_path, old):
+    layout, memory = Layout(tmp_path / "store"), Memory(tmp_path / "digests.json")
+    file = str(written(tmp_path / "file", b"content"))
+    first = content.put_all(layout, [file], cache=memory)
+    assert first == {file: Stored(digest.of_bytes(b"content"), 7)}
+    assert memory.recall(Path(file), Path(file).stat()) == first[file]
+
+
+@pytest.mark.parametrize(("age", "renewed"), [(10.0, False), (3000.0, True), (-3000.0, True)])
+def test_what_is_wanted_again_counts_as_young_again(tmp_path, old, age, renewed):
+    layout, memory = Layout(tmp_path / "store"), Memory(tmp_path / "digests.json")
+    file = written(tmp_path / "file", b"content")
+    blob = layout.path(content.put_all(layout, [file], cache=memory)[file].digest)
+    then = time.time() - age
+    os.utime(blob, (then, then))
+    content.put_all(layout, [file], cache=memory)
+    assert (blob.stat().st_mtime != pytest.approx(then, abs=1)) == renewed
+
+
 def test_what_is_remembered_but_no_longer_kept_is_read_again(tmp_path, old):
     file = written(tmp_path / "file", b"content")
     memory = Memory(tmp_path / "cache")
