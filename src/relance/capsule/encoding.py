@@ -43,20 +43,21 @@ class MalformedError(Exception):
 
 def encode(value: Any) -> Any:
     """Return the plain JSON value of a dataclass, or of anything that one may hold."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _AS_THEY_ARE:
         return value
-    if dataclasses.is_dataclass(kind):
+    fields = _fields(kind)
+    if fields is not None:
         content = {}
-        for name, default in _defaults(kind):
+        for name, default in fields:
             part = getattr(value, name)
-            if part != default:
-                content[name] = encode(part)
+            if part is not default and (default is None or part != default):
+                content[name] = part if type(part) in _AS_THEY_ARE else encode(part)
         return content
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, (tuple, list)):
-        return [encode(part) for part in value]
+        return [part if type(part) in _AS_THEY_ARE else encode(part) for part in value]
     if isinstance(value, Mapping):
         return {key: encode(part) for key, part in value.items()}
     return value
@@ -73,7 +74,10 @@ def decode(kind: type[T], value: Any) -> T:
 
 
 @cache
-def _defaults(kind: type) -> tuple[tuple[str, Any], ...]:
+def _fields(kind: Any) -> tuple[tuple[str, Any], ...] | None:
+    """Return the fields of a dataclass with their defaults; None if it is none."""
+    if not dataclasses.is_dataclass(kind):
+        return None
     return tuple((field.name, _default(field)) for field in dataclasses.fields(kind))
 
 
@@ -125,7 +129,8 @@ def _digest(value: Any) -> Digest:
 def _dataclass(kind: type) -> _Decode:
     hints = typing.get_type_hints(kind)
     decoders = {field.name: _decoder(hints[field.name])[1] for field in dataclasses.fields(kind)}
-    required = {name for name, default in _defaults(kind) if default is _NONE}
+    plain = {name: _PLAIN_TYPES.get(hints[name]) for name in decoders}
+    required = {name for name, default in _fields(kind) or () if default is _NONE}
 
     def decoded(value: Any) -> Any:
         if type(value) is not dict:
@@ -137,6 +142,9 @@ def _dataclass(kind: type) -> _Decode:
         for name, part in value.items():
             if name not in decoders:
                 raise MalformedError(f"one of {', '.join(decoders)}", name)
+            if type(part) is plain[name]:
+                content[name] = part
+                continue
             try:
                 content[name] = decoders[name](part)
             except MalformedError as error:
@@ -167,8 +175,12 @@ def _union(alternatives: tuple[Any, ...]) -> tuple[frozenset[type], _Decode]:
         # A literal says more than a form, and a form more than any text.
         decoders.sort(key=lambda one: (one is _TEXT, one is _digest))
     names = " or ".join(sorted({_WORDS[kind] for kind in by_type}))
+    digests = Digest in alternatives
 
     def decoded(value: Any) -> Any:
+        # Most are, and trying what they aren't takes long.
+        if digests and type(value) is str and _DIGEST.fullmatch(value):
+            return value
         decoders = by_type.get(type(value))
         if decoders is None:
             raise MalformedError(names, value)
@@ -248,6 +260,9 @@ _WORDS: dict[type, str] = {
     type(None): "nothing",
 }
 _TEXT = _exactly(str)
+_PLAIN_TYPES: Mapping[Any, type] = {str: str, int: int, bool: bool}
+"""Fields that a value of the right type fills as it is, most of them; the way through a decoder is longer."""
+
 _PLAIN: dict[Any, tuple[frozenset[type], _Decode]] = {
     str: (frozenset({str}), _TEXT),
     int: (frozenset({int}), _exactly(int)),

@@ -123,7 +123,7 @@ def _lines(capsule: Capsule) -> Iterator[str]:
             yield _call("leave", letter.line(job_name(record))[:_SHOWN], verdict.reason)
             for path in record.outputs:
                 for file in members.get(path, ()):
-                    yield from _place(file, file.path)
+                    yield _place(file, file.path)
     for file in sorted(made, key=lambda one: one.path):
         yield _call("same", _digits(file.digest), file.path)
     yield "finish"
@@ -137,21 +137,20 @@ def _laid(capsule: Capsule) -> Iterator[str]:
         if file.role not in {Role.SOURCE, Role.INPUT}:
             continue
         if not file.path.startswith("/"):
-            yield from _place(file, file.path)
+            yield _place(file, file.path)
         elif not {":", ","} & set(file.path):
             outside += 1
-            yield from _place(file, f".outside/{outside}")
+            yield _place(file, f".outside/{outside}")
             yield _call("outside", str(outside), file.path)
     for link in capsule.links:
         yield _call("lead", link.target, link.path)
 
 
-def _place(file: CapsuleFile, path: str) -> Iterator[str]:
+def _place(file: CapsuleFile, path: str) -> str:
     if file.stored is None:
-        yield _call("bring", _digits(file.digest), str(file.size), path, *file.locations)
-    else:
-        blobs = [_digits(part.digest) for part in file.stored.blobs]
-        yield _call("place", _digits(file.digest), "755" if file.executable else "644", path, *blobs)
+        return _call("bring", _digits(file.digest), str(file.size), path, *file.locations)
+    blobs = " ".join(_digits(part.digest) for part in file.stored.blobs)  # needs no quoting
+    return f"place {_digits(file.digest)} {'755' if file.executable else '644'} {quote(path)} {blobs}"
 
 
 def _by_output(capsule: Capsule, *, held: bool = False) -> Mapping[str, list[CapsuleFile]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from relance import digest
 from relance.capsule import documents, images, oci, rules
@@ -48,22 +50,20 @@ def write(layout: Layout, capsule: Capsule, *, name: str | None) -> Descriptor:
             found="another",
             next_step="read it from that text",
         )
-    _check_there(layout, rules.blobs(capsule))
+    blobs = rules.blobs(capsule)
+    _check_there(layout, blobs)
     held = images.held(layout, capsule)
     for image in held.values():
         _check_there(layout, {layer.digest: layer.size for layer in image.layers})
     described = _describe(layout, capsule)
-    contents = []
-    for manifest in oci.contents(rules.blobs(capsule)):
-        contents.append(oci.described_as(oci.CONTENT_TYPE, manifest))
-        layout.add_json(manifest, MANIFEST_TYPE)
+    contents = [_add_manifest(layout, oci.CONTENT_TYPE, manifest) for manifest in oci.contents(blobs)]
     parts = (described, *contents, *(image.manifest for image in held.values()))
     data = digest.canonical_json(oci.index(documents.analysis(capsule), parts))
     if len(data) > LARGEST_MANIFEST:
         raise InputError(
             "the capsule has too many files",
             expected=f"an index of at most {LARGEST_MANIFEST} bytes",
-            found=f"{len(data)} bytes, for {len(rules.blobs(capsule))} different files",
+            found=f"{len(data)} bytes, for {len(blobs)} different files",
             next_step="pack small files into archives before capturing",
         )
     added = layout.add(data, INDEX_TYPE)
@@ -109,10 +109,12 @@ def _describe(layout: Layout, capsule: Capsule) -> Descriptor:
             )
     head = layout.add(written.capsule, oci.DOCUMENT_TYPE)
     layers = {title: layout.add(text, oci.LAYERS[title]) for title, text in texts.items()}
-    manifest = oci.description(head, layers)
     layout.add(oci.EMPTY, oci.EMPTY_TYPE)
-    layout.add_json(manifest, MANIFEST_TYPE)
-    return oci.described_as(oci.DESCRIPTION_TYPE, manifest)
+    return _add_manifest(layout, oci.DESCRIPTION_TYPE, oci.description(head, layers))
+
+
+def _add_manifest(layout: Layout, kind: str, manifest: Mapping[str, Any]) -> Descriptor:
+    return replace(layout.add_json(manifest, MANIFEST_TYPE), artifact_type=kind)
 
 
 def _check_there(layout: Layout, blobs: Mapping[Digest, int]) -> None:

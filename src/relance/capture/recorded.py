@@ -87,6 +87,8 @@ def refuse_without_makers(record: RunRecord, made: Collection[str]) -> None:
     Raises:
         InputError: it names what came of them.
     """
+    if not made:
+        return
     recorded = products(record)
     raw = {path for job in record.jobs for path in job.inputs if not within(path, recorded)}
     lost = sorted({place for path in raw for place in places(path) if place in made})

@@ -68,7 +68,12 @@ def listed(analysis: Path, wanted: Sequence[str], made: Set[str]) -> Listed:
 
 def within(path: str, folders: Set[str]) -> bool:
     """Return whether a path is one of these, or lies in one of them."""
-    return any(place in folders for place in places(path))
+    end = len(path)
+    while end > 0:
+        if path[:end] in folders:
+            return True
+        end = path.rfind("/", 0, end)
+    return "." in folders
 
 
 def places(path: str) -> Iterator[str]:

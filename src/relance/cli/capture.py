@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from relance.capsule import reading as reading_capsules
 from relance.capsule import results
 from relance.capsule.model import CapsuleImage, Parent
 from relance.capture import capturing, images, truth
@@ -157,8 +156,12 @@ def _only_specification(analysis: Path) -> Path:
 
 def _images_of(store: Store, parent: Parent | None) -> tuple[CapsuleImage, ...]:
     """Return the images of the capsule that a recast ran, if the store has it still."""
-    for known in reading_capsules.names(store.layout).values() if parent else ():
-        if parent is not None and known.digest == parent.digest:
+    if parent is None:
+        return ()
+    from relance.capsule import reading as reading_capsules
+
+    for known in reading_capsules.names(store.layout).values():
+        if known.digest == parent.digest:
             return reading_capsules.read(store.layout, known).images
     return ()
 

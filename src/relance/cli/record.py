@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from relance.cli.progress import counting
 from relance.engines import folders, snakemake
 from relance.errors import ExitCode, InputError
-from relance.recording import build, files, sources
+from relance.recording import files, sources
 from relance.recording.files import RecordedRun
+
+if TYPE_CHECKING:
+    from relance.recording import build
 
 _SLACK = 1.0  # seconds
 
@@ -62,6 +66,8 @@ def last(analysis: Path, *, quiet: bool) -> Path:
         folder, events = latest.folder, latest.folder / files.EVENTS
         if latest.record and files.is_current(folder / files.NAME):
             return folder / files.NAME
+    from relance.recording import build
+
     graph = snakemake.RunFolder(folder).graph if folder is not None else None
     request = build.Request(analysis, events, dict(os.environ), graph=graph)
     return make(request, folder, quiet=quiet)
@@ -119,6 +125,7 @@ def _noted(analysis: Path) -> list[float]:
 
 def make(request: build.Request, folder: Path | None, *, quiet: bool) -> Path:
     """Make a record and write it into a run's folder, or a new one; return its path."""
+    from relance.recording import build
 
     def say(text: str) -> None:
         if not quiet:
