@@ -34,6 +34,8 @@ common_settings = CommonSettings(
 _WAIT = 0.1  # seconds between two looks at what runs
 # Apptainer, Podman and Docker each say it in words around these.
 _NO_SHELL = re.compile(r"bash.*executable file not found|executable file .bash. not found")
+# Apptainer says so of every image that it can't get, and writes no file once a container is there.
+_NO_IMAGE = re.compile(r"FATAL: +Unable to handle \S+ uri: ")
 
 
 @dataclass
@@ -56,26 +58,34 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         self._shell: list[str] = plan["shell"]
         self._images: dict[str, str] = plan["images"]
         self._pulled: str = plan["pulled"]
+        self._named: str = plan["named"]
         self._logs = Path(plan["logs"])
+        self._failures = Path(plan["failures"])
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._never_began: dict[JobExecutorInterface, str] = {}
 
     def run_job(self, job: JobExecutorInterface) -> None:
         """Start a job's container."""
+        written = job.container_img_url
+        lacking = ""
         if not job.is_shell:
-            raise WorkflowError(
+            lacking = (
                 f"rule {job.name} has no 'shell:'; REANA runs nothing else, and would wait for it forever"
             )
-        written = job.container_img_url
-        if not written:
-            raise WorkflowError(
-                f"rule {job.name} has no 'container:'; REANA would run it in an image of its own"
-            )
+        elif not written:
+            lacking = f"rule {job.name} has no 'container:'; REANA would run it in an image of its own"
+        if lacking:
+            self._note(job, None)
+            raise WorkflowError(lacking)
         image = self._images.get(written) or self._pulled + written.removeprefix("docker://")
         text = f"cd {shlex.quote(str(Path.cwd()))} && {job.shellcmd}"
         log = self._logs / f"{job.name}.{job.jobid}.log"
+        named = log.with_suffix(".container")
+        named.unlink(missing_ok=True)  # of a try before
+        start = [*self._start, self._named, str(named)] if self._named else self._start
         with log.open("wb") as stream:
             process = subprocess.Popen(
-                [*self._start, image, *self._shell, text],
+                [*start, image, *self._shell, text],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -99,7 +109,23 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
                 said = Path((info.aux or {})["log"]).read_text("utf-8", "replace").strip()
                 if _NO_SHELL.search(said):
                     said = f"the image has no bash, in which REANA runs every command; add it\n{said}"
+                last = said.splitlines()[-1] if said else ""
+                named = Path((info.aux or {})["log"]).with_suffix(".container")
+                if (self._named and not named.exists()) or (not self._named and _NO_IMAGE.match(last)):
+                    self._never_began[info.job] = last
+                    said = f"no container began here, which says nothing about REANA\n{said}"
                 self.report_job_error(info, msg=f"exit status {status}: {said[-2000:]}\n")
+
+    def handle_job_error(self, job: JobExecutorInterface) -> None:
+        """Note a job that failed, or did not make its outputs."""
+        super().handle_job_error(job)
+        self._note(job, self._never_began.pop(job, None))
+
+    def _note(self, job: JobExecutorInterface, never_began: str | None) -> None:
+        """Add a line about a job that failed: what the engine said if there never was a container for it."""
+        failure = {"rule": job.name, "image": job.container_img_url or "", "never_began": never_began}
+        with self._failures.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(failure) + "\n")
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
         """End what runs."""

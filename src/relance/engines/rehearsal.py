@@ -27,6 +27,17 @@ _PATIENCE = "2"  # seconds that Snakemake waits for an output that a job did not
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A job that failed."""
+
+    rule: str
+    image: str
+    """As the rule names it; empty if it names none."""
+    never_began: str | None
+    """What the engine of containers said if there never was one for it; None: the job itself is to blame."""
+
+
+@dataclass(frozen=True)
 class Rehearsal:
     """What came of it."""
 
@@ -37,6 +48,8 @@ class Rehearsal:
     """What Snakemake printed, with the last words of jobs that failed."""
     stopped: bool
     """Whether somebody stopped it."""
+    failures: tuple[Failure, ...]
+    """Of jobs; there are none if it ended before any."""
 
 
 def workspace(declared: Declared, folder: Path) -> Path:
@@ -98,7 +111,9 @@ def run(
     logs, settings, plan = folder / "logs", folder / "parameters.json", folder / "plan.json"
     logs.mkdir()
     settings.write_text(json.dumps(configuration), encoding="utf-8")
-    plan.write_text(json.dumps({**_plan(place, runtime, images), "logs": str(logs)}), encoding="utf-8")
+    failures = folder / "failures.jsonl"
+    noted = {"logs": str(logs), "failures": str(failures)}
+    plan.write_text(json.dumps({**_plan(place, runtime, images), **noted}), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--configfile", str(settings)]
     command += ["--executor", "relance-reana", "--relance-reana-plan", str(plan), "--jobs", str(jobs)]
     command += ["--nocolor", "--latency-wait", _PATIENCE, *(["--keep-going"] if keep_going else [])]
@@ -111,11 +126,16 @@ def run(
         beat=beat,
         stop=stop,
     )
-    return Rehearsal(place, ending.status, console, ending.stopped_by is not None)
+    lines = failures.read_text("utf-8").splitlines() if failures.exists() else []
+    failed = tuple(Failure(**json.loads(line)) for line in lines)
+    return Rehearsal(place, ending.status, console, ending.stopped_by is not None, failed)
 
 
 def _plan(place: Path, runtime: Runtime, images: tuple[ImageRef, ...]) -> dict[str, Any]:
-    """Return how containers are started, what stands before pulled images, and where those built here are."""
+    """Return how containers are started, what stands before pulled images, and where those built here are.
+
+    `named` is the option for a file that the engine writes once there is a container; empty: it has none.
+    """
     program = str(runtimes.program(runtime.kind))
     if runtime.kind is RuntimeKind.APPTAINER:
         start = [program, "--silent", "exec", "--containall", "--no-home", "--net", "--network", "none"]
@@ -127,6 +147,7 @@ def _plan(place: Path, runtime: Runtime, images: tuple[ImageRef, ...]) -> dict[s
             "shell": ["bash", "-c"],
             "images": built,
             "pulled": "docker://",
+            "named": "",
         }
     if runtime.kind is RuntimeKind.PLAIN:
         raise MissingPartError(
@@ -140,4 +161,4 @@ def _plan(place: Path, runtime: Runtime, images: tuple[ImageRef, ...]) -> dict[s
         start += [f"--userns=keep-id:uid={USER},gid={GROUP}"]
     start += ["--user", f"{USER}:{GROUP}", "--volume", f"{place}:{place}", "--entrypoint", "bash"]
     built = {name: str(one.config) for one in images if one.config for name in one.written}
-    return {"start": start, "shell": ["-c"], "images": built, "pulled": ""}
+    return {"start": start, "shell": ["-c"], "images": built, "pulled": "", "named": "--cidfile"}

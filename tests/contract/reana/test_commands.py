@@ -369,15 +369,16 @@ def test_a_step_without_an_image_in_a_registry_is_refused_by_name(
     assert newest.asked == []
 
 
-def test_an_image_that_no_registry_has_is_refused_by_name(
+def test_an_image_whose_registry_does_not_answer_is_named_and_may_be_tried_again(
     newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
 ) -> None:
     folder = Path(serial())
     text = (folder / "reana.yaml").read_text()
     (folder / "reana.yaml").write_text(text.replace("docker://bash:5", "docker://localhost:9/group/bash:5"))
     done = say("submit", str(folder))
-    assert done.code == 2
-    assert "image 'docker://localhost:9/group/bash:5' of 'first', 'second'" in done.err
+    assert done.code == 3
+    assert "image 'docker://localhost:9/group/bash:5' of 'first', 'second': found no connection" in done.err
+    assert "check the network and the name" in done.err
     assert newest.asked == []
 
 

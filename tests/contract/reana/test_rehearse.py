@@ -89,3 +89,22 @@ def test_a_good_analysis_passes_and_a_script_is_refused(
     done = relance("reana", "rehearse")
     assert done.returncode == 1
     assert "rule good has no 'shell:'" in done.stderr
+
+
+@pytest.mark.parametrize("engine", ["apptainer", "podman"])
+def test_an_image_that_can_not_be_had_here_says_nothing_about_reana(
+    engine: str, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RELANCE_STORE", str(tmp_path / "store"))
+    relance = prepared(tmp_path / "analysis", engine, image)
+    snakefile = relance.folder / "Snakefile"
+    text = snakefile.read_text().replace('        "unmade/folder.txt",\n        "pipe.txt",\n', "", 1)
+    before, rule, after = text.partition("rule root:")
+    gone = "docker://localhost:9/group/gone:1"
+    snakefile.write_text(before + rule + after.replace("docker://relance/toy", gone))
+    done = relance("reana", "rehearse", "--runtime", engine, "--jobs=1")
+    assert done.returncode == 3, done.stderr
+    told = done.stderr.splitlines()[-1]
+    assert f"image '{gone}' of 'root': found a registry that doesn't answer: no connection" in told
+    assert "rehearse again; it says nothing about REANA" in told
+    assert "would break on REANA" not in done.stderr, done.stderr

@@ -8,19 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from relance.cli import loading, places, signals
-from relance.cli.reana import options, sending, telling
-from relance.errors import AnalysisError, ExitCode, InputError
+from relance.cli.reana import concluding, options, sending, supply, telling
+from relance.errors import ExitCode, InputError
 from relance.model import RuntimeKind
 
-if TYPE_CHECKING:
-    from relance.engines.rehearsal import Rehearsal
-
-_LAST_LINES = 60
 _CONTAINED = [kind.value for kind in RuntimeKind if kind is not RuntimeKind.PLAIN]
 
 
@@ -108,7 +103,8 @@ def rehearse(  # noqa: PLR0917 - click passes each by name
             )
         if done.stopped:
             return noted.exit_code
-        _conclude(done, keep)
+        built = {name for image in engine.images for name in image.written}
+        concluding.conclude(done, keep, supply.look(environment), built)
     if not quiet:
         click.echo("it would run on REANA" + (f"; its workspace is {done.workspace}" if keep else ""))
     return ExitCode.OK
@@ -121,18 +117,3 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="relance-rehearsal-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
-
-
-def _conclude(done: Rehearsal, keep: Path | None) -> None:
-    """Raise the error for a rehearsal that went wrong, after showing what was said."""
-    if done.ended == 0:
-        return
-    for line in done.console.read_text("utf-8", "replace").splitlines()[-_LAST_LINES:]:
-        click.echo(f"    {line}", err=True)
-    where = f"; all logs are in {done.console.parent}" if keep else "; '--keep DIR' keeps all logs"
-    raise AnalysisError(
-        "the analysis would break on REANA",
-        expected="every job to make its outputs",
-        found="an error, shown above",
-        next_step=f"mend it (docs/reana.md tells what is different there){where}",
-    )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from relance.drafting.graph import Job
 from relance.engines.reana.declared import Declared, Language, serial
-from relance.errors import InputError, RelanceError
+from relance.errors import InputError, MissingPartError, RelanceError
 from relance.model import Digest
 from relance.store.descriptors import Descriptor
 from relance.store.images import PublishedImage
 from relance.store.registry.reference import Reference
+from relance.store.registry.refusals import NotFoundError, RefusedError
 
 _NO_REGISTRY = ("oras://", "library://", "shub://", "docker-archive:", "oci:", "file:", "/", ".")
 _FILES = (".sif", ".sqsh", ".img", ".tar")
@@ -96,6 +97,7 @@ def choose(
     Raises:
         InputError: a step names none, or one that a server can't pull and that can't be pushed; all such are
             told at once.
+        MissingPartError: nothing but that a registry doesn't answer.
     """
     users: dict[str, list[str]] = {}
     for step, written in sorted(images.items()):
@@ -106,13 +108,15 @@ def choose(
         held = holding(written)
         own = held is not None and (look is not None or target is not None)
         seen, why = _seen(written, look, held if own else None)
-        if not why:
+        if why is None:
             found.append(Choice(written, written, seen))
         elif held is None or target is None:
             wrong.append(_missing(steps, written, why, can_push=held is not None))
         else:
-            found.append(Choice(written, _becomes(written, held, target), seen, held, why))
+            found.append(Choice(written, _becomes(written, held, target), seen, held, _told(why)))
     if wrong:
+        # The first says how a command ends: what is wrong for sure goes before what isn't known.
+        wrong.sort(key=lambda error: isinstance(error, MissingPartError))
         wrong[0].also = tuple(wrong[1:])
         raise wrong[0]
     return tuple(found)
@@ -130,8 +134,10 @@ def _becomes(written: str, held: Held, target: Reference) -> str:
     return f"{'' if bare else _SCHEME}{where.name}@{held.manifest.digest}"
 
 
-def _seen(written: str, look: Look | None, held: Held | None) -> tuple[Digest | None, str]:
-    """Return what a registry has of an image, and why that is not enough; empty if it is."""
+def _seen(
+    written: str, look: Look | None, held: Held | None
+) -> tuple[Digest | None, str | RelanceError | None]:
+    """Return what a registry has of an image, and why that is not enough; None if it is."""
     if not written:
         return None, "none, so that REANA would run it in one of its own"
     if written.startswith(_NO_REGISTRY) or written.endswith(_FILES):
@@ -141,25 +147,34 @@ def _seen(written: str, look: Look | None, held: Held | None) -> tuple[Digest | 
     try:
         reference = Reference.of_image(written)
         if look is None:
-            return None, ""
+            return None, None
         seen = look(reference)
     except RelanceError as error:
-        return None, error.found
+        return None, error
     same = (
         held is None
         or reference.digest is not None
         or seen.config in {None, held.config}
         or seen.manifest == held.manifest.digest
     )
-    return seen.manifest, "" if same or held is None else f"another one, {seen.config}, than {held.config}"
+    return seen.manifest, None if same or held is None else f"another one, {seen.config}, than {held.config}"
 
 
-def _missing(steps: Iterable[str], written: str, found: str, *, can_push: bool) -> InputError:
+def _told(why: str | RelanceError) -> str:
+    return why.found if isinstance(why, RelanceError) else why
+
+
+def _missing(steps: Iterable[str], written: str, why: str | RelanceError, *, can_push: bool) -> RelanceError:
     push = "let it be pushed: '--image-registry HOST/REPOSITORY'"
     other = "push it ('podman push'), and name it as docker://REGISTRY/NAME@sha256:…"
-    return InputError(
+    silent = isinstance(why, MissingPartError)
+    if silent:
+        other = "check the network and the name, or leave out the question: '--skip-images'"
+    elif isinstance(why, RefusedError) and not isinstance(why, NotFoundError):
+        other = why.next_step
+    return (MissingPartError if silent else InputError)(
         f"image {written!r} of {', '.join(map(repr, steps))}",
         expected="an image in a registry that the server reaches",
-        found=found,
+        found=_told(why),
         next_step=push if can_push else other,
     )

@@ -15,9 +15,11 @@ from relance.engines.reana import bundle, declared, expansion, images, parameter
 from relance.engines.reana.declared import Declared, Language
 from relance.engines.reana.journal import Journal
 from relance.engines.reana.model import Transferred
-from relance.errors import InputError
+from relance.errors import InputError, MissingPartError, RelanceError
 from relance.model import Digest
 from relance.specification.model import Interface, Parameter, ParameterType
+from relance.store.registry.reference import Reference
+from relance.store.registry.refusals import BrokenError, NotFoundError, RefusedError
 
 
 @pytest.fixture
@@ -223,6 +225,31 @@ def test_each_image_is_looked_up_once_and_all_that_are_missing_are_told() -> Non
         images.choose(steps, look, lambda _: None, None)
     assert str(error.value).count("HTTP status 404") == 2
     assert len(asked) == 3
+
+
+def refusal(kind: type[RelanceError]) -> RelanceError:
+    return kind("x", expected="", found="what it said", next_step="log in")
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "step"),
+    [
+        (BrokenError, MissingPartError, "--skip-images"),
+        (NotFoundError, InputError, "podman push"),
+        (RefusedError, InputError, "log in"),
+    ],
+)
+def test_a_registry_that_is_silent_is_no_wrong_name_and_one_that_refuses_wants_a_login(
+    said: type[RelanceError], kind: type[RelanceError], step: str
+) -> None:
+    def look(reference: Reference) -> images.Seen:
+        raise refusal(NotFoundError if "gone" in reference.name else said)
+
+    with pytest.raises(kind, match=step):
+        images.choose({"a": "host.org/x:1"}, look, lambda _: None, None)
+    with pytest.raises(InputError) as error:
+        images.choose({"a": "host.org/x:1", "b": "host.org/gone:1"}, look, lambda _: None, None)
+    assert len(error.value.also) == 1
 
 
 @given(st.text())
