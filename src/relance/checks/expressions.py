@@ -29,6 +29,8 @@ class Value:
     name: str | None = None
     """Under which the rule gives it."""
     flags: frozenset[str] = frozenset()
+    whose: str | None = None
+    """The rule whose output it is, where it says no more (`rules.NAME.output`)."""
 
     @property
     def known(self) -> bool:
@@ -78,7 +80,7 @@ def evaluated(node: ast.expr, known: Mapping[str, str]) -> Iterator[Value]:
         case ast.Call():
             yield from _called(node, known)
         case _:
-            yield Value(UNKNOWN, node.lineno)
+            yield Value(UNKNOWN, node.lineno, whose=_maker(node))
 
 
 def name_of(node: ast.expr) -> str:
@@ -90,6 +92,15 @@ def name_of(node: ast.expr) -> str:
             before = name_of(value)
             return f"{before}.{attr}" if before else ""
     return ""
+
+
+def _maker(node: ast.expr) -> str | None:
+    """Return the rule that `rules.NAME.output`, or a part of it, names; None if it isn't that."""
+    whole = node.value if isinstance(node, ast.Subscript) else node
+    match name_of(whole).split("."):
+        case ["rules", rule, "output", *_]:
+            return rule
+    return None
 
 
 def _called(node: ast.Call, known: Mapping[str, str]) -> Iterator[Value]:

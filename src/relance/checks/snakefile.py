@@ -35,6 +35,8 @@ class Rule:
     """Whether it has a `run:`."""
     derived: bool = False
     """Whether it takes over what another rule says (`use rule … with:`)."""
+    base: str | None = None
+    """Which, if that is one of this workflow's."""
 
     def values(self, section: str) -> tuple[Value, ...]:
         """Return the values of a section; none if the rule hasn't got it."""
@@ -290,7 +292,8 @@ class _File:
                 lines["run"] = self._place(decorator).line or 1
         acts = not ({"norun", "shellcmd", *_PROGRAMS} & named.keys()) and not derived
         place = self._place(head)
-        self.found.rules.append(Rule(name, place, sections, lines, acts, derived))
+        base = _base(words) if derived else None
+        self.found.rules.append(Rule(name, place, sections, lines, acts, derived, base))
 
     def _values(self, call: ast.Call) -> Iterator[Value]:
         given: list[tuple[str | None, ast.expr]] = [(None, one) for one in call.args]
@@ -299,6 +302,13 @@ class _File:
             starred = node.value if isinstance(node, ast.Starred) else node
             for value in evaluated(starred, self.known):
                 yield replace(value, name=name, line=self.lines.get(value.line, value.line))
+
+
+def _base(words: Mapping[str | None, ast.expr]) -> str | None:
+    """Return the rule that `use rule` takes over, as the parser writes it; None if it isn't known."""
+    rules = list(evaluated(words["rules"], {})) if "rules" in words else []
+    here = isinstance(source := words.get("from_module"), ast.Constant) and source.value is None
+    return rules[0].text if here and len(rules) == 1 else None
 
 
 def _joined(folder: PurePosixPath, path: str) -> str | None:

@@ -48,7 +48,7 @@ def check(
     found = snakefile.read(root, file)
     findings = [*found.wrong, *found.unseen, *snakefile_names.check(found, files)]
     if target is Target.REANA:
-        findings += snakefile_rules.check(found, files, reana.sent if reana is not None else ())
+        findings += snakefile_rules.check(found, files, reana.sent if reana is not None else None)
     jobs = None
     if ask is not None and not any(one.code == "RL001" for one in found.wrong):
         try:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from relance.checks import shell
+from relance.checks import made_folders
 from relance.checks.commands import Command
-from relance.checks.expressions import UNKNOWN, Value
+from relance.checks.expressions import UNKNOWN
 from relance.checks.files import Files
 from relance.checks.finding import Finding, Place
 from relance.checks.images import Language, Named
@@ -25,11 +23,6 @@ _NEWER = frozenset(
 _NEWER_SECTIONS = frozenset(
     ("storage", "pathvars", "inputflags", "outputflags", "default_input_flags", "default_output_flags")
 )
-_REDIRECT = re.compile(
-    r"(?:(?<![<>\d])[12&]?>>?\|?\s*|\btee\s+(?:-\S+\s+)*)['\"]?\{(?P<what>(?:output|log)[^{}]*)\}"
-)
-_ENTERED = re.compile(r"\bcd\s+([\w.-][\w./-]*)")
-_WORD = re.compile(r"[\w./+-]+\.\w+")
 
 
 def images(snakefile: Snakefile) -> Iterator[Named]:
@@ -53,17 +46,15 @@ def commands(snakefile: Snakefile) -> Iterator[Command]:
             yield Command(rule.command, rule.at("shell"), f"rule {rule.name}", safe=True)
 
 
-def check(snakefile: Snakefile, files: Files, sent: Iterable[str]) -> Iterator[Finding]:
-    """Give what is different on REANA; `sent` are the folders that are there from the beginning."""
-    there = frozenset(sent)
+def check(snakefile: Snakefile, files: Files, sent: Iterable[str] | None) -> Iterator[Finding]:
+    """Give what is different on REANA; `sent` is there from the beginning, None if nothing tells it."""
     for rule in snakefile.rules:
         if not rule.acts:
             continue
         yield from _kind(rule)
         yield from _container(rule, snakefile)
         yield from _sections(rule, snakefile)
-        if rule.command is not None:
-            yield from _folders(rule, snakefile, files, there)
+    yield from made_folders.check(snakefile, files, sent)
     yield from _versions(snakefile)
 
 
@@ -131,77 +122,6 @@ def _sections(rule: Rule, snakefile: Snakefile) -> Iterator[Finding]:
                     found=f"{flag}(…)",
                     next_step="write a file (temp(…) removes it when it is no longer needed)",
                 )
-
-
-def _folders(rule: Rule, snakefile: Snakefile, files: Files, there: frozenset[str]) -> Iterator[Finding]:
-    text = rule.command or ""
-    made = shell.made_folders(text)
-    if UNKNOWN in text or made is None:
-        return
-    redirected = {match["what"] for match in _REDIRECT.finditer(text)}
-    written = _written_to(rule, redirected)
-    for value in (*rule.values("output"), *rule.values("log")):
-        folder = posixpath.dirname(value.text)
-        # What is only touched, the engine makes.
-        apart = not folder or value.text.startswith("/") or "touch" in value.flags
-        if apart or _made_elsewhere(folder, rule, snakefile, there):
-            continue
-        direct = value in written
-        if made and (not direct or UNKNOWN in folder or posixpath.normpath(folder) in made):
-            continue
-        if not direct and (value in rule.values("log") or _program_makes(text, files)):
-            continue
-        shown = folder.replace(UNKNOWN, "…")
-        yield Finding(
-            "RL303" if direct else "RL304",
-            replace(rule.place, line=value.line),
-            f"rule {rule.name}",
-            expected="a command that makes its folders",
-            found=f"none that makes '{shown}'" + (", where the shell writes to" if direct else ""),
-            next_step="begin it with 'mkdir -p $(dirname …);'",
-        )
-        return
-
-
-def _written_to(rule: Rule, redirected: Iterable[str]) -> tuple[Value, ...]:
-    """Return the values that the shell itself opens, given the placeholders after `>`."""
-    found: list[Value] = []
-    for placeholder in redirected:
-        section, _, rest = placeholder.partition(":")[0].partition(".")
-        section, _, index = section.partition("[")
-        values = rule.values(section)
-        name = rest.partition("[")[0]
-        if name:
-            found += [value for value in values if value.name == name]
-        elif index.rstrip("]").isdigit():
-            found += values[int(index.rstrip("]")) :][:1]
-        elif len(values) == 1:
-            found += values
-    return tuple(found)
-
-
-def _made_elsewhere(folder: str, rule: Rule, snakefile: Snakefile, there: frozenset[str]) -> bool:
-    """Return whether a folder is sent, or perhaps made by another rule."""
-    if folder in there or folder == UNKNOWN:
-        return True
-    for other in snakefile.rules:
-        if other is rule or not other.acts:
-            continue
-        makes = other.command is None or UNKNOWN in other.command or shell.makes_folders(other.command)
-        for value in other.values("output"):
-            inside = value.text == folder or value.text.startswith(f"{folder}/")
-            if inside and (makes or "directory" in value.flags):
-                return True
-    return False
-
-
-def _program_makes(text: str, files: Files) -> bool:
-    """Return whether a program of the analysis that a command names makes folders itself."""
-    entered = ("", *_ENTERED.findall(text))
-    paths = (
-        posixpath.normpath(posixpath.join(folder, word)) for word in _WORD.findall(text) for folder in entered
-    )
-    return any(shell.makes_folders("\n".join(files.lines(path))) for path in dict.fromkeys(paths))
 
 
 def _versions(snakefile: Snakefile) -> Iterator[Finding]:
