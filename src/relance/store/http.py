@@ -1,4 +1,4 @@
-"""What clients of servers have in common: logins as headers, limited answers, patience that is asked for."""
+"""What clients make of what comes back: breaks, certificates, answers within limits, wishes to wait."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import email.utils
 import ssl
 import time
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 
 LONGEST_PAUSE = 60.0
 """Seconds; no server makes us wait longer at once."""
@@ -22,28 +19,6 @@ BREAKS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 CUTS = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError)
 """Those of `BREAKS` that no disk of ours raises."""
-
-
-def connections(most: int = 10) -> requests.Session:
-    """Return a session that keeps no cookies, and `most` connections to a server for later requests."""
-    session = requests.Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=most))
-    return session
-
-
-class LoginHeader(AuthBase):
-    """Sets our header or none; given always, so that requests takes no login from a .netrc file."""
-
-    def __init__(self, authorization: str) -> None:
-        self._authorization = authorization
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Set it."""
-        if self._authorization:
-            request.headers["Authorization"] = self._authorization
-        return request
 
 
 @dataclass(frozen=True)

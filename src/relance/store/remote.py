@@ -15,10 +15,10 @@ from urllib.parse import unquote, urljoin, urlsplit
 import requests
 import urllib3
 from fsspec.core import url_to_fs
-from requests.auth import AuthBase
 
-from relance.store.http import connections, distrust
+from relance.store.http import distrust
 from relance.store.locations import NoWayError, is_safe
+from relance.store.wire import Wire
 
 _TIMEOUT = (10, 60)  # seconds to connect, seconds between bytes
 _REDIRECTS = 5
@@ -56,14 +56,13 @@ class Remote:
     """Opens URLs of the kinds https, root and file; the connections are shared by all of them."""
 
     def __init__(self) -> None:
-        self._session = connections()
-        self._session.auth = _NoLogin()
+        self._wire = Wire()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._session.close()
+        self._wire.close()
 
     def document(self, url: str) -> bytes:
         """Return a small document.
@@ -109,16 +108,13 @@ class Remote:
 
     @contextmanager
     def _answer(self, url: str, offset: int) -> Iterator[requests.Response]:
-        # The bytes as they are, not packed by the server: their number and digest are known.
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
         for _ in range(_REDIRECTS):
             if not is_safe(url):
                 raise NoWayError(
                     f"it leads to {urlsplit(url).scheme}://{urlsplit(url).hostname}, without TLS"
                 )
-            with self._session.get(
-                url, headers=headers, stream=True, timeout=_TIMEOUT, allow_redirects=False
-            ) as answer:
+            with self._wire.ask("GET", url, _TIMEOUT, headers=headers) as answer:
                 if answer.is_redirect:
                     url = urljoin(url, answer.headers["Location"])
                     continue
@@ -129,13 +125,6 @@ class Remote:
                 yield answer
                 return
         raise NoWayError(f"more than {_REDIRECTS} redirections")
-
-
-class _NoLogin(AuthBase):
-    """Keeps requests from looking for a password in ~/.netrc: a location may be anybody's."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
 
 
 @contextmanager

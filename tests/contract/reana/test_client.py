@@ -11,6 +11,7 @@ import pytest
 from relance import digest
 from relance.engines.reana import declared, fetching, following, submitting
 from relance.engines.reana import session as sessions
+from relance.engines.reana.address import address
 from relance.engines.reana.client import Client
 from relance.engines.reana.journal import Journal
 from relance.engines.reana.model import Login, Protocol, RemoteFile, Secret, Status, Workflow
@@ -67,7 +68,7 @@ def connect(pauses: list[float]) -> Iterator[Callable[..., Client]]:
 
     def made(state: Standin, token: str = TOKEN, **more: object) -> Client:
         access = Access(token, pause=pauses.append, **{"timeout": (5, 5), **more})
-        with Session(sessions.address(state.address), access) as first:
+        with Session(address(state.address), access) as first:
             server, ours = negotiate(first)
         opened.append(ours)
         return Client(server, ours)
@@ -730,5 +731,5 @@ def test_an_upload_that_is_cut_within_tls_is_sent_again(
 )
 def test_an_address_that_would_give_the_token_away_is_refused(text: str) -> None:
     with pytest.raises(InputError) as error:
-        sessions.address(text)
+        address(text)
     assert "pass" not in str(error.value).replace("REANA_ACCESS_TOKEN", "")

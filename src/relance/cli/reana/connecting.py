@@ -25,6 +25,7 @@ def connected(environment: Mapping[str, str], ca_file: Path | None) -> Iterator[
         MissingPartError: the server can't be reached.
     """
     from relance.engines.reana import session
+    from relance.engines.reana.address import address
     from relance.engines.reana.client import Client
     from relance.engines.reana.negotiation import negotiate
 
@@ -42,7 +43,7 @@ def connected(environment: Mapping[str, str], ca_file: Path | None) -> Iterator[
             next_step="copy it again from the server's page 'Your profile'",
         )
     access = session.Access(token, ca_file)
-    with session.Session(session.address(environment[SERVER]), access) as first:
+    with session.Session(address(environment[SERVER]), access) as first:
         server, ours = negotiate(first)
     with ours:
         yield Client(server, ours)

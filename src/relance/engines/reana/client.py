@@ -14,7 +14,8 @@ from relance.engines.leavings import printable
 from relance.engines.reana import answers
 from relance.engines.reana.model import Logs, RemoteFile, Secret, Server, State, Workflow
 from relance.engines.reana.refusals import RefusedError
-from relance.engines.reana.session import Body, Session
+from relance.engines.reana.session import Session
+from relance.store.wire import Body
 
 _PAGE = 500
 _MOST_PAGES = 2_000

@@ -7,26 +7,25 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Self
-from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urljoin, urlsplit, urlunsplit
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 
+from relance.engines.reana import redaction
 from relance.engines.reana.model import Login
 from relance.engines.reana.refusals import NEXT, LinkError, RefusedError, UnreachableError
-from relance.errors import InputError, MissingPartError, RelanceError
+from relance.errors import MissingPartError, RelanceError
 from relance.store.http import (
     BREAKS,
     LONGEST_PAUSE,
     Distrust,
-    LoginHeader,
     asked_pause,
-    connections,
     distrust,
     limited,
     origin,
 )
-from relance.store.registry.reference import is_loopback
+from relance.store.wire import Body, Wire
 
 LARGEST_ANSWER = 256 << 20
 """Bytes of an answer that is read into memory, such as logs."""
@@ -36,9 +35,6 @@ _TRIES = 5
 _TRIES_AT_FIRST = 2
 _REDIRECTS = 5
 _SMALL = 1 << 20  # bytes of an error
-_MOST_WORDS = 500
-_SHORTEST_TOKEN = 8
-"""Letters; a shorter one would be found in words that aren't it."""
 _WAIT = frozenset({429, 503})
 """Statuses that say that nothing was done."""
 _BROKEN = frozenset({408, 500, 502, 504})
@@ -46,9 +42,6 @@ _FAILED = 500
 _ABOUT_LINKS = "symlink"
 """Is in what a server says with status 500 where it doesn't follow one."""
 _MOVED = frozenset({301, 302, 303, 307, 308})
-
-Body = Callable[[], bytes | IO[bytes]]
-"""Gives what is sent, from its beginning each time it is called."""
 
 
 @dataclass(frozen=True)
@@ -65,50 +58,22 @@ class Access:
     timeout: tuple[float, float] = (10, 120)
 
 
-def address(text: str) -> str:
-    """Return a server's address as it is used here.
-
-    Raises:
-        InputError: it is none, holds a login, or would send the token without TLS to another machine.
-    """
-    try:
-        parts = urlsplit(text.strip().rstrip("/"))
-    except ValueError:
-        parts = urlsplit("")
-    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.netloc))
-    found = ""
-    if parts.username is not None or parts.password is not None:
-        found = "a login in it"
-    elif parts.query or parts.fragment:
-        found = "more behind the path"
-    elif not secure or not parts.hostname:
-        found = f"{parts.scheme or 'no scheme'}://{parts.hostname or ''}"
-    if found:
-        raise InputError(
-            "the address of the REANA server",
-            expected="https://HOST, such as https://reana.example.org",
-            found=found,
-            next_step="set REANA_SERVER_URL; the token goes into REANA_ACCESS_TOKEN",
-        )
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
-
-
 class Session:
     """Requests to one server, from several threads if need be."""
 
     def __init__(self, server: str, access: Access, login: Login | None = None) -> None:
-        """`server` is an address as `address` gives it; without `login` requests carry no token."""
+        """`server` is what `relance.engines.reana.address` gives; without `login` requests carry no token."""
         self.server = server
         self._access = access
         self._login = login
-        self._session = connections(32)
+        self._wire = Wire(access.authorities, most=32)
         self._reached = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._session.close()
+        self._wire.close()
 
     def logged_in(self, login: Login) -> Session:
         """Return a session that tells the token in this way."""
@@ -206,16 +171,9 @@ class Session:
         if expected.isdecimal() and len(data) < int(expected):
             raise requests.ConnectionError("the answer was cut off")
         try:
-            return json.loads(self._without_token(data))
+            return json.loads(redaction.answer(data, self._access.token))
         except (ValueError, RecursionError):
             raise self.broken("an answer that isn't JSON") from None
-
-    def _without_token(self, data: bytes) -> bytes:
-        """Return an answer without the token: logs and commands that hold it are shown and recorded."""
-        if len(self._access.token) >= _SHORTEST_TOKEN:
-            for form in _forms(self._access.token):
-                data = data.replace(form.encode(), "…".encode())
-        return data
 
     def broken(self, found: str) -> UnreachableError:
         """Return the error for a server that doesn't do what servers do."""
@@ -233,10 +191,7 @@ class Session:
 
     def cleaned(self, text: str) -> str:
         """Return a server's words on one line, without the token, should it say that back to us."""
-        words = text
-        for form in _forms(self._access.token):
-            words = words.replace(form, "…")
-        return " ".join("".join(one if one.isprintable() else " " for one in words).split())[:_MOST_WORDS]
+        return redaction.words(text, self._access.token)
 
     def pause(self, seconds: float) -> None:
         """Wait."""
@@ -277,18 +232,8 @@ class Session:
         if content and self._reached:
             # urllib3 gives a stalled server no longer than that to read on, and a file would begin anew.
             connecting = waiting
-        return self._session.request(
-            method,
-            url,
-            headers={"Accept-Encoding": "identity", "User-Agent": "relance", **headers},
-            data=content,
-            auth=LoginHeader(bearer),
-            stream=True,
-            allow_redirects=False,
-            timeout=(connecting, waiting),
-            verify=True if self._access.authorities is None else str(self._access.authorities),
-            # No proxy stands between this machine and itself.
-            proxies={"http": "", "https": ""} if is_loopback(urlsplit(url).netloc) else None,
+        return self._wire.ask(
+            method, url, (connecting, waiting), headers=headers, content=content, authorization=bearer
         )
 
     def _refused(self, answer: requests.Response, words: str) -> RelanceError:
@@ -325,13 +270,6 @@ class Session:
         error = self.broken(wrong.found)
         error.next_step = wrong.next_step
         return error
-
-
-def _forms(token: str) -> tuple[str, ...]:
-    """Return a token as it may be written, in addresses too."""
-    return (
-        tuple(dict.fromkeys((token, quote_plus(token), quote(token), quote(token, safe="")))) if token else ()
-    )
 
 
 def _never_sent(error: Exception) -> bool:

@@ -1,0 +1,88 @@
+"""One request to a server, as all clients here make it: by verified TLS, with our login or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from relance.store.registry.reference import is_loopback
+
+Body = Callable[[], bytes | IO[bytes]]
+"""Gives what is sent, from its beginning each time it is called."""
+
+
+class Wire:
+    """Connections that are kept for later requests, from several threads if need be; cookies are not."""
+
+    def __init__(self, authorities: Path | None = None, *, most: int = 10) -> None:
+        """`authorities`: file of certificates in place of the system's; `most` connections are kept."""
+        self._verify = True if authorities is None else str(authorities)
+        self._session = requests.Session()
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=most))
+
+    def close(self) -> None:
+        """Give the connections up."""
+        self._session.close()
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        timeout: tuple[float, float],
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | IO[bytes] = b"",
+        authorization: str = "",
+    ) -> requests.Response:
+        """Return the answer, its content still unread; the caller closes it.
+
+        A redirect is an answer, too: whether it is followed, and what is told there, is the caller's to say.
+
+        Args:
+            method: of HTTP.
+            url: without any login.
+            timeout: seconds to connect, seconds between bytes.
+            headers: beside our own.
+            content: what is sent.
+            authorization: the header of that name; empty: none, not even what ~/.netrc knows.
+
+        Raises:
+            requests.RequestException: the connection broke, or never was; see `relance.store.http.BREAKS`.
+        """
+        return self._session.request(
+            method,
+            url,
+            # The bytes as they are, not packed by the server: their number and digest are known.
+            headers={"Accept-Encoding": "identity", "User-Agent": "relance", **(headers or {})},
+            data=content,
+            auth=_Header(authorization),
+            stream=True,
+            allow_redirects=False,
+            timeout=timeout,
+            # Given with each request: requests would prefer the environment's to a session's.
+            verify=self._verify,
+            # No proxy stands between this machine and itself.
+            proxies={"http": "", "https": ""} if is_loopback(urlsplit(url).netloc) else None,
+        )
+
+
+class _Header(AuthBase):
+    """Sets our header or none; given always, so that requests takes no login from a .netrc file."""
+
+    def __init__(self, authorization: str) -> None:
+        self._authorization = authorization
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Set it."""
+        if self._authorization:
+            request.headers["Authorization"] = self._authorization
+        return request
