@@ -67,16 +67,26 @@ def prepared(request: Request, checked: Checked, folder: Path, say: Callable[[st
                 found="another content now",
                 next_step="type the same command again",
             )
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.parent.resolve().is_relative_to(root):
-            raise InputError(
-                f"{given.place} can't be written",
-                expected="a folder of the analysis",
-                found="a link that leads out of it",
-                next_step="don't trust this capsule",
-            )
+        _make_folder(place.parent, root, given.place)
         content.restore(layout, stored, place)
     return work
+
+
+def _make_folder(folder: Path, root: Path, shown: str) -> None:
+    """Make the folder of a given file where a capsule, which may be hostile, has its own files."""
+    if not folder.resolve().is_relative_to(root):
+        raise _in_the_way(shown, "a link that leads out of it", "don't trust this capsule")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        found = f"a file of the analysis where the folder '{changes.INPUTS}' should be"
+        raise _in_the_way(shown, found, "rename that file in the analysis and capture it again") from None
+
+
+def _in_the_way(shown: str, found: str, next_step: str) -> InputError:
+    return InputError(
+        f"{shown} can't be written", expected="a folder of the analysis", found=found, next_step=next_step
+    )
 
 
 def bench(request: Request, checked: Checked, work: Work, say: Callable[[str], None]) -> Bench:

@@ -2,11 +2,13 @@
 
 import fcntl
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests import capsules
 
+from relance.capsule.model import CapsuleFile, CapsuleLink
 from relance.digest import of_bytes
 from relance.errors import InputError
 from relance.recast import recasting, record
@@ -55,3 +57,31 @@ def test_a_file_that_changed_since_it_was_checked_is_not_taken(tmp_path: Path) -
     events.write_text(HEPMC + "E 1 0 0\n")
     with pytest.raises(InputError, match="another content now"):
         recasting.plan(asked, checked, lambda _text: None)
+
+
+def with_more(asked: Request, file: CapsuleFile | None = None, link: CapsuleLink | None = None) -> Request:
+    capsule = asked.capsule
+    files = sorted([*capsule.files, *([file] if file else [])], key=lambda one: one.path)
+    changed = replace(capsule, files=tuple(files), links=(*capsule.links, *([link] if link else [])))
+    return replace(asked, capsule=changed)
+
+
+def test_a_file_of_the_analysis_where_given_files_should_lie_is_told(tmp_path: Path) -> None:
+    events = tmp_path / "events.hepmc"
+    events.write_text(HEPMC)
+    asked = request(tmp_path, Changes(inputs={"signal": events}))
+    asked = with_more(asked, capsules.kept(asked.store.layout, "recast", b"a program"))
+    with pytest.raises(InputError, match="a file of the analysis") as refused:
+        recasting.plan(asked, recasting.check(asked), lambda _text: None)
+    assert refused.value.next_step == "rename that file in the analysis and capture it again"
+
+
+def test_nothing_is_made_where_a_link_of_the_capsule_leads_to(tmp_path: Path) -> None:
+    events = tmp_path / "events.hepmc"
+    events.write_text(HEPMC)
+    (tmp_path / "outside").mkdir()
+    asked = request(tmp_path, Changes(inputs={"signal": events}))
+    asked = with_more(asked, link=CapsuleLink("recast", str(tmp_path / "outside")))
+    with pytest.raises(InputError):
+        recasting.plan(asked, recasting.check(asked), lambda _text: None)
+    assert list((tmp_path / "outside").iterdir()) == []
