@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,10 +12,29 @@ from relance.errors import InputError
 from relance.store.registry.credentials import Credentials, Keyring, read_auth_file
 from relance.store.registry.session import Access
 
+
+def _with_certificates(
+    _context: click.Context, _parameter: click.Parameter, path: Path | None
+) -> Path | None:
+    """Refuse a file without certificates before any server is asked."""
+    if path is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        except OSError as error:
+            raise InputError(
+                f"--ca-file {path}",
+                expected="certificates, as in a file with '-----BEGIN CERTIFICATE-----'",
+                found="none" if isinstance(error, ssl.SSLError) else error.strerror or "no file",
+                next_step="give the file of the authority that signed the server's certificate",
+            ) from error
+    return path
+
+
 CA_FILE = click.option(
     "--ca-file",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=_with_certificates,
     help="Certificates of the authorities to trust, in place of the system's.",
 )
 """The option of every command that speaks with registries; it goes to `access`."""

@@ -21,6 +21,19 @@ CUTS = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError
 """Those of `BREAKS` that no disk of ours raises."""
 
 
+def told(error: BaseException) -> str:
+    """Return what broke in a few words: an error's own text holds the address, which may hold a token."""
+    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)):
+        return "no answer in time"
+    if "NameResolutionError" in repr(error):
+        return "no host of that name"
+    if isinstance(error, (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError)):
+        return "an answer that breaks off"
+    if isinstance(error, (requests.ConnectionError, ConnectionError)):
+        return "no connection"
+    return type(error).__name__
+
+
 @dataclass(frozen=True)
 class Distrust:
     """Why no TLS can be spoken with a server, however often it is tried."""

@@ -8,16 +8,18 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 import requests
+import urllib3
 from tests.contract.registry_server import need
 
-from relance.store.http import distrust
+from relance.store.http import distrust, told
 from relance.store.registry.reference import Reference
 from relance.store.registry.session import Access, Session
+from relance.store.wire import Wire
 
 NAME = "registry.test"
 LARGE = 16 << 20  # bytes; more than the network holds
@@ -89,3 +91,30 @@ def test_what_is_pushed_is_sent_again_where_tls_is_cut_off(
 def test_an_error_without_tls_is_no_distrust() -> None:
     assert distrust(requests.ConnectionError("gone")) is None
     assert distrust(OSError("gone")) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (requests.ReadTimeout("https://a.example/?access_token=s3cr3t"), "no answer in time"),
+        (urllib3.exceptions.ReadTimeoutError(None, "/?access_token=s3cr3t", ""), "no answer in time"),  # type: ignore[arg-type]
+        (TimeoutError("s3cr3t"), "no answer in time"),
+        (requests.exceptions.ChunkedEncodingError("s3cr3t"), "an answer that breaks off"),
+        (urllib3.exceptions.IncompleteRead(1, 2), "an answer that breaks off"),
+        (requests.ConnectionError("s3cr3t"), "no connection"),
+        (ConnectionResetError("s3cr3t"), "no connection"),
+        (OSError("s3cr3t"), "OSError"),
+    ],
+)
+def test_what_broke_is_told_in_words_that_hold_no_address(error: Exception, words: str) -> None:
+    assert told(error) == words
+
+
+def test_a_host_that_nobody_knows_is_told_from_one_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    found = []
+    for address in ("https://host.invalid", "https://127.0.0.1:9"):
+        with pytest.raises(requests.ConnectionError) as caught, closing(Wire()) as wire:
+            wire.ask("GET", address, (5, 5))
+        found.append(told(caught.value))
+    assert found == ["no host of that name", "no connection"]

@@ -197,6 +197,9 @@ def _chosen(
             name = state.workflow.name
             error.found = f"{error.found}; the run is {state.status}"
             error.next_step = f"wait for it: relance reana logs --follow {name}"
+        elif state.status == "deleted":
+            error.found = f"{error.found}; the run is deleted"
+            error.next_step = "see 'relance reana list' for those that are there"
         raise
 
 

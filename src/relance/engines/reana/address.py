@@ -25,7 +25,7 @@ def address(text: str) -> str:
     elif parts.query or parts.fragment:
         found = "more behind the path"
     elif not secure or not parts.hostname:
-        found = f"{parts.scheme or 'no scheme'}://{parts.hostname or ''}"
+        found = f"{parts.scheme}://{parts.hostname or ''}" if parts.scheme else "no https:// before it"
     if found:
         raise InputError(
             "the address of the REANA server",

@@ -207,6 +207,7 @@ class Client:
             self.session.read("DELETE", "/api/secrets/", content=sorted(names))
         except RefusedError as error:
             if error.status == requests.codes.not_found:
+                error.expected = f"to have {', '.join(sorted(names))}"
                 error.found = "no secret of that name"
                 error.next_step = "see 'relance reana secrets' for what there is"
             raise

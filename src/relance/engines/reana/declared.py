@@ -85,7 +85,11 @@ class _Reader:
         self._document = found
         if not isinstance(found.value, dict):
             raise self._wrong(
-                (), NAME, "a mapping", "something else", "write 'workflow:' and below it 'type:'"
+                (),
+                NAME,
+                "a mapping",
+                "nothing" if found.value is None else "something else",
+                "write 'workflow:' and below it 'type:'",
             )
         self._content: dict[str, Any] = found.value
         self._ignored: set[str] = set()
@@ -101,7 +105,11 @@ class _Reader:
         except ValueError:
             known = ", ".join(Language)
             raise self._wrong(
-                ("workflow", "type"), "type of the workflow", known, repr(workflow.get("type")), "write one"
+                ("workflow", "type"),
+                "type of the workflow",
+                known,
+                repr(workflow["type"]) if "type" in workflow else "none",
+                "write one",
             ) from None
         file = workflow.get("file")
         if file is not None and not isinstance(file, str):

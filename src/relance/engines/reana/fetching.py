@@ -17,6 +17,7 @@ from relance.engines.reana.refusals import LinkError
 from relance.errors import InputError
 from relance.model import Digest
 from relance.store.http import CUTS
+from relance.store.http import told as why
 from relance.store.registry.transfer import Tally, Told, in_parallel
 
 _BLOCK = 1 << 18  # bytes
@@ -136,7 +137,7 @@ def _take(client: Client, workflow: str, file: RemoteFile, target: Path, tally: 
                 f"{'more' if count > file.size else 'fewer'} bytes of {file.path} than the {file.size} listed"
             )
         except CUTS as error:
-            found = type(error).__name__
+            found = f"{why(error)}: {file.path}"
         finally:
             temporary.unlink(missing_ok=True)
         tally.add(-count)

@@ -19,10 +19,15 @@ def negotiate(session: Session) -> tuple[Server, Session]:
     logs, only if it doesn't ask for a header by name.
 
     Raises:
-        InputError: the server doesn't take the token.
-        UnreachableError: it doesn't answer, or isn't a REANA server.
+        InputError: the server doesn't take the token, or is no REANA server.
+        UnreachableError: it doesn't answer, or answers what no REANA server does.
     """
-    said = session.read("GET", "/api/ping")
+    try:
+        said = session.read("GET", "/api/ping")
+    except RefusedError as error:
+        error.expected = "a REANA server, which answers anybody who asks for /api/ping"
+        error.next_step = "check REANA_SERVER_URL: it is the server's address alone, without any page of it"
+        raise
     if not isinstance(said, dict) or "message" not in said:
         raise session.broken("no REANA server")
     capabilities = said.get("api_capabilities")

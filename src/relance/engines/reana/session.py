@@ -14,7 +14,7 @@ import requests
 
 from relance.engines.reana import redaction
 from relance.engines.reana.model import Login
-from relance.engines.reana.refusals import NEXT, LinkError, RefusedError, UnreachableError
+from relance.engines.reana.refusals import LinkError, UnreachableError, refused
 from relance.errors import MissingPartError, RelanceError
 from relance.store.http import (
     BREAKS,
@@ -24,6 +24,7 @@ from relance.store.http import (
     distrust,
     limited,
     origin,
+    told,
 )
 from relance.store.wire import Body, Wire
 
@@ -113,7 +114,7 @@ class Session:
                 tries = _TRIES if self._reached else _TRIES_AT_FIRST
                 if trial >= tries or not (repeatable or _never_sent(error)):
                     # The error's own text holds the address with the token: only its kind is told.
-                    raise self.broken(type(error).__name__) from None
+                    raise self.broken(told(error)) from None
                 self._access.pause(min(2.0 ** (trial - 1), LONGEST_PAUSE))
                 continue
             except ValueError:
@@ -159,7 +160,7 @@ class Session:
                 return self._parsed(answer)
             except BREAKS as error:
                 if trial == _TRIES or not repeatable:
-                    raise self.broken(type(error).__name__) from None
+                    raise self.broken(told(error)) from None
         raise self.broken("no answer")
 
     def _parsed(self, answer: requests.Response) -> Any:
@@ -248,14 +249,7 @@ class Session:
             )
         if status in _WAIT or status >= 500 or status in _BROKEN or status < 400:
             return self.broken(found)
-        error = RefusedError(
-            self.subject,
-            expected="the server to do what it is asked",
-            found=found,
-            next_step=NEXT.get(status, "correct what is asked"),
-        )
-        error.status = status
-        error.words = words
+        error = refused(self.server, status, words)
         error.wants_header = "bearer" in answer.headers.get("WWW-Authenticate", "").lower()
         return error
 

@@ -22,6 +22,7 @@ from relance.store.http import (
     distrust,
     limited,
     origin,
+    told,
 )
 from relance.store.registry.credentials import Keyring
 from relance.store.registry.login import BUSY, Login
@@ -128,7 +129,7 @@ class Session:
                     raise self._untrusted(wrong) from error
                 # A registry that never answered is rather not there than busy.
                 if trial >= (tries if self._reached else min(tries, _TRIES_AT_FIRST)):
-                    raise broken_off(self.reference, _told_of(error)) from error
+                    raise broken_off(self.reference, told(error)) from error
                 self._access.pause(min(2.0 ** (trial - 1), LONGEST_PAUSE))
                 continue
             except ValueError as error:
@@ -159,7 +160,7 @@ class Session:
                 data = limited(answer, largest)
             except BREAKS as error:
                 if trial == _TRIES:
-                    raise broken_off(self.reference, _told_of(error)) from error
+                    raise broken_off(self.reference, told(error)) from error
                 continue
             if len(data) > largest:
                 raise self.refusal(f"an answer of more than {largest} bytes")
@@ -227,12 +228,6 @@ class Session:
         error = self.refusal(wrong.found)
         error.next_step = wrong.next_step
         return error
-
-
-def _told_of(error: Exception) -> str:
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
 
 
 def answers(reference: Reference, seconds: float = 3.0) -> bool:

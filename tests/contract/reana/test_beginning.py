@@ -1,0 +1,149 @@
+"""What somebody who begins gets wrong is told with what was expected, and what to do."""
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import Said
+from .server import Fault, Standin
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """The address of a web server that is no REANA server."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
+        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{made.server_port}"
+        made.shutdown()
+        thread.join()
+
+
+def test_a_server_that_is_no_reana_server_is_told_by_its_address(
+    elsewhere: str, say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REANA_SERVER_URL", elsewhere)
+    done = say("list")
+    assert done.code == 2
+    assert f"REANA server {elsewhere}: found HTTP status 404, expected a REANA server" in done.err
+    assert "check REANA_SERVER_URL" in done.err
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "found"),
+    [
+        ("reana.example.org", 2, "no https:// before it"),
+        ("http://reana.example.org", 2, "http://reana.example.org"),
+        ("https://", 2, "https://"),
+        ("https://reana.invalid", 3, "no host of that name"),
+        ("http://127.0.0.1:9", 3, "no connection"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_told_in_words(
+    address: str, code: int, found: str, say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REANA_SERVER_URL", address)
+    monkeypatch.setenv("NO_PROXY", "*")
+    done = say("list")
+    assert done.code == code
+    assert f": found {found}, expected" in done.err
+    assert "REANA_SERVER_URL" in done.err
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "logs", "files", "fetch", "restart", "stop", "delete", "prune"]
+)
+def test_a_run_that_is_not_there_is_told_by_its_name(
+    command: str, newest: Standin, say: Callable[..., Said]
+) -> None:
+    done = say(command, "nosuch.3")
+    assert done.code == 2
+    told = f"run nosuch.3: found none of that name, expected one of yours on {newest.address}"
+    assert f"{told}; see 'relance reana list'" in done.err
+
+
+@pytest.mark.parametrize("content", ["garbage", ""])
+def test_a_file_of_authorities_without_any_is_refused_before_a_server_is_asked(
+    content: str, newest: Standin, say: Callable[..., Said], tmp_path: Path
+) -> None:
+    (tmp_path / "authority.pem").write_text(content)
+    done = say("list", "--ca-file=authority.pem")
+    assert done.code == 2
+    assert "--ca-file authority.pem: found none, expected certificates" in done.err
+    assert newest.asked == []
+
+
+def test_a_download_that_breaks_off_for_good_names_the_file(
+    newest: Standin,
+    say: Callable[..., Said],
+    serial: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("relance.engines.reana.fetching._TRIES", 1)
+    assert say("submit", serial(), "--skip-images", "--wait", "--interval=0.1").code == 0
+    newest.fault(Fault("GET", "/workspace/out.txt$", "cut"))
+    done = say("fetch")
+    assert done.code == 3
+    assert "found an answer that breaks off: out.txt, expected" in done.err
+    assert list((tmp_path / "serial.1").iterdir()) == []
+    assert say("fetch").code == 0
+
+
+def test_files_of_a_run_that_was_deleted_are_told_to_be_gone_with_it(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    assert say("submit", serial(), "--skip-images", "--wait", "--interval=0.1").code == 0
+    assert say("delete", "serial.1").code == 0
+    done = say("fetch")
+    assert done.code == 2
+    assert "found none of that name; the run is deleted" in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", "found nothing, expected a mapping"),
+        ("- a", "found something else, expected a mapping"),
+        ("inputs: {}", "type of the workflow: found none, expected snakemake"),
+        ("workflow: {type: nextflow, file: a}", "type of the workflow: found 'nextflow', expected snakemake"),
+        ("workflow: {type: snakemake, file: nosuch.smk}", "path 'nosuch.smk': found none, expected a file"),
+        ("workflow: [", "reana.yaml:2: not YAML"),
+    ],
+)
+def test_a_wrong_reana_yaml_is_told_with_its_line(
+    text: str, found: str, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    folder = Path(serial())
+    (folder / "reana.yaml").write_text(f"{text}\n")
+    done = say("submit", str(folder))
+    assert done.code == 2
+    assert found in done.err
+    assert "reana.yaml:" in done.err
+
+
+def test_no_secret_of_a_name_is_told_by_the_name(newest: Standin, say: Callable[..., Said]) -> None:
+    done = say("secrets", "remove", "nosuch")
+    assert done.code == 2
+    assert "found no secret of that name, expected to have nosuch" in done.err
+
+
+def test_who_sends_more_than_the_quota_is_told_how_to_free_space(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    newest.quota = 2
+    done = say("submit", serial(), "--skip-images")
+    assert done.code == 2
+    assert "HTTP status 413" in done.err
+    assert "free space with 'relance reana delete'" in done.err
