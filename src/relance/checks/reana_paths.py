@@ -94,6 +94,19 @@ def _output(found: ReanaFile, listed: Listed) -> Iterator[Finding]:
                     found=f"an input (line {sent.place.line})",
                     next_step="take it off the inputs, or the outputs",
                 )
+            elif sent.folder and _within(listed.plain, sent.plain) and (found.root / listed.plain).exists():
+                yield Finding(
+                    "RL404",
+                    listed.place,
+                    f"output {listed.path!r}",
+                    expected="something that the run makes",
+                    found=f"what is there already, in a folder that is sent (line {sent.place.line})",
+                    next_step="remove what an earlier run left, or name the folder's inputs one by one",
+                )
+
+
+def _within(path: str, folder: str) -> bool:
+    return folder == "." or path.startswith(f"{folder}/")
 
 
 def _kept(listed: Listed) -> Finding:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import posixpath
 import re
 
-_ROOT = re.compile(
-    r"(?:^|[;&|\n(])\s*(?:\w+=\S*\s+)*"
-    r"(?P<what>(?:apt-get|apt|yum|dnf|microdnf|apk|zypper)\s+(?:-\S+\s+)*(?:install|update|upgrade|add)\b"
-    r"|(?:useradd|groupadd|adduser|usermod|mount)\b|chown\s+(?:-\S+\s+)*root\b)"
+# Where a command begins: after what ends another, or a word of the shell's, and variables for it alone.
+_HEAD = (
+    r"(?:^|[;&|\n(]|(?<![\w./-])(?:if|then|do|else|elif|while|until|!|\{|time|exec|nohup|command|env)(?=\s))\s*"
+    r"(?:\w+=\S*\s+)*"
 )
-_SUDO = re.compile(r"(?:^|[;&|\n(])\s*(?P<what>sudo)\s")
+_ROOT = re.compile(
+    _HEAD
+    + r"(?P<what>(?:apt-get|apt|yum|dnf|microdnf|apk|zypper)\s+(?:-\S+\s+)*(?:install|update|upgrade|add)\b"
+    r"|(?:useradd|groupadd|adduser|usermod|mount)\b|chown\s+(?:-\S+\s+)*(?:root|0)\b)"
+)
+_SUDO = re.compile(_HEAD + r"(?P<what>sudo)\s")
 _ABSOLUTE = re.compile(r"(?:^|[;&|\n(])\s*(?P<what>cd\s+/[^\s;&|)]*)")
 _HOME = re.compile(r"(?:^|[;&|\n(])\s*(?:source|\.|bash|sh)\s+(?P<what>(?:~|\$HOME|\$\{+HOME\}+)/[^\s;&|)]+)")
 _PIPE = re.compile(r"(?<![|>\\])\|(?!\|)")
@@ -25,14 +30,18 @@ _MAKES = re.compile(
 )
 _MKDIR = re.compile(r"mkdir\s+(?:-\S+\s+)*(?P<what>[^;&|<>\n()]*)")
 _ELSEWHERE = re.compile(r"\b(?:cd|pushd)\b")
-_CASE = re.compile(r"\bcase\b.*?\besac\b", re.DOTALL)
+_NO_PIPE = re.compile(r"\bcase\b.*?\besac\b|\[\[\s.*?\s\]\]", re.DOTALL)
+_SET = re.compile(r"(?<![\w-])(?P<sign>[-+])[A-Za-z]*o\s+pipefail\b")
+_HEREDOC = re.compile(r"(?<!<)<<(?!<)-?[ \t]*(?P<quote>['\"\\]?)(?P<end>[A-Za-z_]\w*)")
+_SHELL = re.compile(r"\b(?:ba|da|z|k)?sh\b[^|]*$")
 
 
 def bare(command: str) -> str:
     """Return a command with what is quoted, substituted or a comment replaced by spaces; newlines stay.
 
-    Its length is that of the command.
+    Its length is that of the command. A text after `<<` is taken for quoted, unless a shell reads it.
     """
+    command = _without_texts(command)
     kept: list[str] = []
     closing: list[str] = []  # what ends the quotes and substitutions that are open
     at = 0
@@ -73,11 +82,12 @@ def bare(command: str) -> str:
 def hidden_failure(command: str) -> int | None:
     """Return where a pipe stands that hides whether a command before it fails; None if there is none.
 
-    Not counted: where `pipefail` is set, what is only printed (`echo … |`), and what is followed by `||`.
+    Not counted: where `pipefail` is set or the status of each is asked for, what is only printed
+    (`echo … |`), and what is followed by `||`.
     """
-    if "pipefail" in command:
+    if "PIPESTATUS" in command or re.match(r"#!.*pipefail", command.lstrip()):
         return None
-    text = _CASE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), bare(command))
+    text = _NO_PIPE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), bare(command))
     text = re.sub(r"\\\n|(?<=\|)[ \t]*\n", lambda match: " " * len(match[0]), text)
     start = 0
     for end in [*(match.start() for match in _STATEMENT.finditer(text)), len(text)]:
@@ -85,7 +95,9 @@ def hidden_failure(command: str) -> int | None:
         pipes = [match.start() for match in _PIPE.finditer(statement)]
         if pipes and "||" not in statement and not _tested(statement):
             before = re.split(_PIPE, statement)[:-1]
-            if not all(_HARMLESS.match(part.strip("{( \t;&\n")) for part in before):
+            harmless = all(_HARMLESS.match(part.strip("{( \t;&\n")) for part in before)
+            signs = [match["sign"] for match in _SET.finditer(text, 0, start + pipes[0])]
+            if not harmless and signs[-1:] != ["-"]:
                 return start + pipes[0]
         start = end
     return None
@@ -149,3 +161,17 @@ def _tested(statement: str) -> bool:
 
 def _blank(sign: str) -> str:
     return sign if sign == "\n" else " "
+
+
+def _without_texts(command: str) -> str:
+    """Return a command with spaces for the texts after `<<` that no shell reads."""
+    kept: list[str] = []
+    end: str | None = None
+    for row in command.split("\n"):
+        if end is not None and row.strip() != end:
+            kept.append(" " * len(row))
+            continue
+        kept.append(row)
+        found = _HEREDOC.search(row) if end is None else None
+        end = found["end"] if found and not _SHELL.search(row[: found.start()]) else None
+    return "\n".join(kept) if end is None else command  # without its end, it was something else

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator
 
 from relance.checks.expressions import UNKNOWN
@@ -18,6 +19,27 @@ _WILDCARD = re.compile(r"(?<!\{)\{(?P<name>[A-Za-z_]\w*)\s*(?:,[^{}]*(?:\{[^{}]*
 _OF_LISTS = frozenset(
     ("append", "clear", "copy", "count", "extend", "get", "index", "insert", "items", "keys")
 )
+# What Snakemake fills a command in with beside what the Snakefile defines.
+_GIVEN = frozenset(
+    (
+        *(
+            "input",
+            "output",
+            "params",
+            "wildcards",
+            "threads",
+            "resources",
+            "log",
+            "rule",
+            "rulename",
+            "name",
+        ),
+        *("jobid", "bench_iteration", "config", "workflow", "rules", "checkpoints", "scatter", "gather"),
+        *("os", "sys", "re", "platform", "Path", "__file__"),
+    )
+)
+_DEFINING = frozenset(("exec", "globals", "vars", "setattr"))
+_LONGEST = 40  # characters of a placeholder that are shown
 
 
 def check(snakefile: Snakefile, files: Files) -> Iterator[Finding]:
@@ -25,6 +47,7 @@ def check(snakefile: Snakefile, files: Files) -> Iterator[Finding]:
     for rule in snakefile.rules:
         if not rule.derived and rule.command is not None and UNKNOWN not in rule.command:
             yield from _placeholders(rule, files)
+            yield from _filling(rule, snakefile, files)
     known = {rule.name for rule in snakefile.rules}
     if not snakefile.whole or any(rule.derived for rule in snakefile.rules):
         return
@@ -72,3 +95,48 @@ def _wildcards(rule: Rule) -> frozenset[str] | None:
     if any(not value.known for value in outputs):
         return None
     return frozenset(match["name"] for value in outputs for match in _WILDCARD.finditer(value.text))
+
+
+def _filling(rule: Rule, snakefile: Snakefile, files: Files) -> Iterator[Finding]:
+    """Give the first thing in a command at which Snakemake fails when it fills it in."""
+    command = rule.command or ""
+    try:
+        fields = [field for _, field, _, _ in string.Formatter().parse(command) if field is not None]
+    except ValueError as error:
+        yield Finding(
+            "RL109",
+            rule.at("shell"),
+            f"rule {rule.name}",
+            expected="braces in pairs around names, and doubled ones ({{, }}) for the shell",
+            found=str(error),
+            next_step="double the braces that the shell or a program is to see",
+        )
+        return
+    defined = snakefile.defined | _GIVEN
+    called = {use.what for use in snakefile.called}
+    if not snakefile.whole or "*" in defined or not called.isdisjoint(_DEFINING):
+        return
+    for field in fields:
+        name = re.split(r"[.\[]", field, maxsplit=1)[0]
+        if name not in defined:
+            shown = field if len(field) <= _LONGEST else f"{field[:_LONGEST]}…"
+            section = _section_of(name, rule)
+            # An empty one, and what is no name, is meant for a program.
+            doubled = "double the braces, {{…}}, if the shell or a program is to see them"
+            yield Finding(
+                "RL103",
+                files.near(rule.at("shell"), command, max(command.find(f"{{{field}"), 0)),
+                f"rule {rule.name}",
+                expected="the name of a section, or one that the Snakefile defines",
+                found=f"the placeholder {{{shown}}}",
+                next_step=f"write {{{section}.{name}}}" if section else doubled,
+            )
+            return
+
+
+def _section_of(name: str, rule: Rule) -> str | None:
+    """Return the section of a rule that has a name, if one does."""
+    if name in (_wildcards(rule) or ()):
+        return "wildcards"
+    sections = ("input", "output", "params", "log")
+    return next((one for one in sections if name and name in (_names(rule, one) or ())), None)

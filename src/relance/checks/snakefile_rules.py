@@ -92,7 +92,7 @@ def _sections(rule: Rule, snakefile: Snakefile) -> Iterator[Finding]:
         yield Finding(
             "RL302", rule.at("benchmark"), name, "no 'benchmark:'", "one", "remove it (relance run measures)"
         )
-    if rule.name in snakefile.local or "localrule" in rule.sections:
+    if rule.name in snakefile.local or any(value.text != "False" for value in rule.values("localrule")):
         place = snakefile.local.get(rule.name) or rule.at("localrule")
         yield Finding(
             "RL309",

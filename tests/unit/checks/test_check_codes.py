@@ -238,6 +238,9 @@ CASES = [
     Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{input.program} >"),
     Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{wildcards.sample} >"),
     Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{params.x} >"),
+    Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{program} >"),
+    Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{input} | awk '{print $1}' >"),
+    Case("RL103", "Snakefile:9", snakemake(), "{input} >", "$(find x -exec cat {} +) >"),
     Case("RL103", "recast.yml:4", yadage(FIRST, **{"recast.yml": ENTRY}), "text: x, out: y", "text: x"),
     Case(
         "RL001", "recast.yml:4", yadage(FIRST, **{"recast.yml": ENTRY}), "spec: s.yml#/write", "spec: t.yml"
@@ -251,6 +254,7 @@ CASES = [
     Case("RL107", "workflow.yml:6:45", yadage(FROM_INIT, **USED), "output: word}", "output: wrod}"),
     Case("RL108", "workflow.yml:6:18", yadage(FIRST), "{text: hello", "{more: 1, text: hello"),
     Case("RL109", "s.yml:2:52", yadage(FIRST), "echo {text}", "echo } {text}"),
+    Case("RL109", "Snakefile:8", snakemake(), "{input} >", "{input} } >"),
     Case("RL110", "workflow.yml:5:18", yadage(ZIPPED), "text: [1, 2]", "text: both"),
     Case("RL111", "workflow.yml:6:5", yadage(CASES_STAGE), "if: 'true'", "if: '.x'"),
     Case("RL112", "reana.yaml:16", serial(), "${events}", "${events} ${event}"),
@@ -298,6 +302,7 @@ CASES = [
     Case("RL403", "reana.yaml:6", serial(), "- data", "- data\n    - data/deep"),
     Case("RL403", "reana.yaml:6", serial(), "- code.py", "- code.py\n    - data/a.txt"),
     Case("RL404", "reana.yaml:19", serial(), "- results.txt", "- code.py"),
+    Case("RL404", "reana.yaml:19", serial(), "- results.txt", "- data/deep/b.txt"),
     Case("RL405", "reana.yaml:17", serial(), "outputs:", "output:"),
     Case("RL405", "reana.yaml:12", serial(), "name: run", "nmae: run"),
     Case("RL406", "reana.yaml:9", serial(), "type: serial", "type: seriall"),

@@ -36,6 +36,18 @@ def codes(folder: Path) -> set[str]:
         ("rule make", "from helpers import *\nx = exists('y')\nrule make", "RL312"),
         ("rule make", "from os.path import exists\nx = exists('y')\nrule make", "RL312"),
         ('"results/a.txt"', 'multiext("results/a", t=".txt")', "RL103"),
+        ("rule make", "EVENTS = 10\nrule make", "RL103"),
+        (
+            "make >",
+            "make {config[x]} {resources.mem_mb} {threads} {rule} {wildcards} {output[0]:q} >",
+            "RL103",
+        ),
+        ("make >", "awk '{{print $1}}' {{a,b}} >", "RL103"),
+        ("rule make", "from x import *\nrule make", "RL103"),
+        ("rule make", 'include: f"{name}.smk"\nrule make', "RL103"),
+        ("rule make", "globals().update(EVENTS=1)\nrule make", "RL103"),
+        ("    shell", "    localrule: False\n    shell", "RL309"),
+        ("    shell", "    shadow: None\n    shell", "RL310"),
         ("{output}", "{output.t}", "RL103"),
         ("make >", "make ${{input.x}} {threads} {{input.y}} >", "RL103"),
         (
@@ -54,6 +66,8 @@ def codes(folder: Path) -> set[str]:
 def test_a_snakefile_that_is_right(before: str, after: str, code: str, tmp_path: Path) -> None:
     assert RULE.count(before) == 1
     text = RULE.replace(before, after)
+    if code == "RL103" and before == "rule make":
+        text = text.replace("make >", "make {EVENTS} >")
     if code == "RL103":
         text = text.replace('"results/a.txt"', 't="results/a.txt"').replace("make >", "make {wildcards} >")
     if not after:  # the folder is sent

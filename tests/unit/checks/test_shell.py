@@ -19,6 +19,12 @@ from relance.languages import shells
         "{ make; } | sort",
         "a; b | c",
         "make 2>&1 | tee 'a b'",
+        "set +o pipefail; make | tee log",
+        "set -o pipefail; set +o pipefail; make | tee log",
+        "make | tee log; set -o pipefail",
+        "# pipefail would be better\nmake | tee log",
+        "bash <<END\nmake | tee log\nEND",
+        "x=$((1<<N)); make | tee log",
     ],
 )
 def test_a_pipe_that_hides_failures_is_found(command: str) -> None:
@@ -34,6 +40,11 @@ def test_a_pipe_that_hides_failures_is_found(command: str) -> None:
         "echo yes | make",
         "printf '%s' a | tr a b",
         "make || exit 1",
+        "set -e -o pipefail\nmake | tee log",
+        "#!/bin/bash -euo pipefail\nmake | tee log",
+        "make | tee log; exit ${{PIPESTATUS[0]}}",
+        "[[ $x =~ a|b ]] && make",
+        "cat > x <<'END'\nmake | tee log\nEND\nmake",
         "grep '|' file",
         'grep "a|b" file',
         "make # | not here",
@@ -59,6 +70,9 @@ def test_what_hides_nothing_is_not(command: str) -> None:
         ("apt-get -y install jq", "apt-get -y install"),
         ("make && yum update", "yum update"),
         ("x=1 chown -R root /a", "chown -R root"),
+        ("chown -R 0:0 /a", "chown -R 0"),
+        ("if ! which jq; then apt-get install jq; fi", "apt-get install"),
+        ("for x in a b; do dnf install $x; done", "dnf install"),
     ],
 )
 def test_what_only_root_can_do_is_found(command: str, what: str) -> None:
@@ -68,7 +82,8 @@ def test_what_only_root_can_do_is_found(command: str, what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["echo apt-get install", "pip install jq", "'yum install x'", "./mount-x"]
+    "command",
+    ["echo apt-get install", "pip install jq", "'yum install x'", "./mount-x", "cat <<X\nyum install a\nX"],
 )
 def test_what_others_can_do_is_not(command: str) -> None:
     assert shell.needs_root(command) is None
