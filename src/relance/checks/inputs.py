@@ -49,7 +49,7 @@ def missing(message: str, places: dict[str, Place], snakefile: Place) -> tuple[F
 def check_jobs(jobs: Jobs, snakefile: Snakefile) -> Iterator[Finding]:
     """Give the commands that name another job's product which isn't among their inputs."""
     places = {rule.name: rule.at("shell") for rule in snakefile.rules}
-    makers = {posixpath.normpath(path): job for job in jobs.jobs for path in (*job.logs, *job.outputs)}
+    makers = {posixpath.normpath(path): job for job in jobs.jobs for path in job.outputs}
     told: set[tuple[str, str]] = set()
     for job in jobs.jobs:
         for path, maker in _undeclared(job, makers):

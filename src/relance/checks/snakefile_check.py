@@ -90,10 +90,16 @@ def _with_images(named: tuple[Named, ...], jobs: Jobs, found: Snakefile) -> Iter
         yield from named
         return
     places = {rule.name: rule.at("container") for rule in found.rules}
+    own = {rule.name for rule in found.rules if "container" in rule.sections}
     written = {one.subject: one for one in named}
     seen: set[tuple[str, str]] = set()
+    shared = False
+    common = found.container.text if found.container is not None else None
     for job in jobs.jobs:
         key = (job.rule, job.image or "")
+        if job.image and job.image == common and job.rule not in own:
+            shared = True
+            continue
         if not job.image or key in seen:
             continue
         seen.add(key)
@@ -102,4 +108,5 @@ def _with_images(named: tuple[Named, ...], jobs: Jobs, found: Snakefile) -> Iter
         place = places.get(job.rule, Place(found.files[0]))
         yield Named(job.image, place, subject, Language.SNAKEMAKE, before.user if before else None)
     ran = {f"rule {job.rule}" for job in jobs.jobs}
-    yield from (one for one in named if one.subject not in ran and one.subject != "all rules")
+    unused = {*ran, *(() if shared else ("all rules",))}
+    yield from (one for one in named if one.subject not in unused)
