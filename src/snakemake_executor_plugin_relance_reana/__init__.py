@@ -112,7 +112,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
                 last = said.splitlines()[-1] if said else ""
                 named = Path((info.aux or {})["log"]).with_suffix(".container")
                 if (self._named and not named.exists()) or (not self._named and _NO_IMAGE.match(last)):
-                    self._never_began[info.job] = last
+                    self._never_began[info.job] = said[-2000:]
                     said = f"no container began here, which says nothing about REANA\n{said}"
                 self.report_job_error(info, msg=f"exit status {status}: {said[-2000:]}\n")
 

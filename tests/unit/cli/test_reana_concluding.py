@@ -14,7 +14,8 @@ from relance.store.registry.refusals import BrokenError, NotFoundError, RefusedE
 
 GONE = "docker://registry.example.org/group/gone:1"
 BUILT = "docker://relance/toy"
-NEVER = Failure("fit", GONE, "Error: no space left on device")
+DOCKER = "docker: no space left on device\n\nRun 'docker run --help' for more information"
+NEVER = Failure("fit", GONE, "Trying to pull it\nError: no space left on device\n")
 BROKE = Failure("count", BUILT, None)
 
 
@@ -95,3 +96,17 @@ def test_what_reana_takes_for_no_image_is_a_wrong_name(tmp_path: Path) -> None:
         conclude(
             rehearsed(tmp_path, Failure("fit", "oras://registry.example.org/a:1", "FATAL")), None, has, ()
         )
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (DOCKER, "docker: no space left on device"),
+        ("", "no container, and no reason told"),
+        ("a" * 999, "a" * 300),
+    ],
+)
+def test_the_reason_is_the_last_line_that_tells_one(tmp_path: Path, words: str, found: str) -> None:
+    with pytest.raises(MissingPartError) as caught:
+        conclude(rehearsed(tmp_path, Failure("fit", GONE, words)), None, has, ())
+    assert caught.value.found == found

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _LAST_LINES = 60
 _LONGEST = 300
+_ADVICE = ("Run 'docker", "See 'docker")
+"""How Docker ends what it says, whatever the reason."""
 
 
 def conclude(done: Rehearsal, keep: Path | None, look: Look, built: Collection[str]) -> None:
@@ -70,7 +72,14 @@ def _missing(image: str, words: str, done: Rehearsal, look: Look, built: Collect
     return MissingPartError(
         f"image {image!r} of {', '.join(map(repr, sorted(rules)))}",
         expected="an image of which a container can be started here",
-        found=words[-_LONGEST:] or "none that began",
+        found=_reason(words),
         next_step="mend that, and rehearse again; it says nothing about REANA"
         + (f" (the image is {known})" if known else ""),
     )
+
+
+def _reason(words: str) -> str:
+    """Return the last line of what an engine said that tells a reason."""
+    lines = [line.strip() for line in words.splitlines()]
+    told = [line for line in lines if line and not line.startswith(_ADVICE)]
+    return told[-1][-_LONGEST:] if told else "no container, and no reason told"

@@ -45,7 +45,9 @@ if TYPE_CHECKING:
 @click.option("--allow-secret", "allowed_secrets", metavar="DIGEST", multiple=True,
               help="Send a file of this sha256 although it looks as if it held a secret.")  # fmt: skip
 @click.option("--skip-images", is_flag=True, help="Don't look whether the registries have the images.")
-@click.option("-n", "--dry-run", is_flag=True, help="Say what would be sent; push nothing, ask no REANA server.")
+@click.option(
+    "-n", "--dry-run", is_flag=True, help="Say what would be sent; push nothing, ask no REANA server."
+)
 @shared.INTERVAL
 @shared.THREADS
 @registries.CA_FILE
