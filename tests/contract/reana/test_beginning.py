@@ -1,6 +1,8 @@
 """What somebody who begins gets wrong is told with what was expected, and what to do."""
 
 import http.server
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,6 +101,22 @@ def test_a_download_that_breaks_off_for_good_names_the_file(
     assert "found an answer that breaks off: out.txt, expected" in done.err
     assert list((tmp_path / "serial.1").iterdir()) == []
     assert say("fetch").code == 0
+
+
+def test_a_disk_that_takes_no_more_is_told_with_the_file_and_how_to_go_on(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = serial(second="head -c 9000 /dev/zero > out.txt")
+    assert say("submit", folder, "--skip-images", "--wait", "--interval=0.1").code == 0
+
+    # No file of more than 8 KiB can be written, as on a disk that is full then.
+    command = ["bash", "-c", 'ulimit -f 8; exec "$@"', "bash", sys.executable, "-m", "relance"]
+    command += ["reana", "fetch", "serial.1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "serial.1/out.txt: found File too large, expected a place to write 9000 bytes" in done.stderr
+    assert list((tmp_path / "serial.1").iterdir()) == []
+    assert say("fetch", "serial.1").code == 0
 
 
 def test_files_of_a_run_that_was_deleted_are_told_to_be_gone_with_it(

@@ -539,7 +539,7 @@ def test_a_busy_server_is_asked_again_for_a_run(
 
 
 def test_an_unknown_run_is_the_users_mistake(server: Standin, connect: Callable[..., Client]) -> None:
-    with pytest.raises(RefusedError, match="run nothing.1: found none of that name"):
+    with pytest.raises(RefusedError, match=r"run nothing\.1: found none of that name"):
         connect(server).state("nothing.1")
 
 

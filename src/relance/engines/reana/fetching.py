@@ -14,7 +14,7 @@ from relance.engines.reana.client import Client
 from relance.engines.reana.journal import Journal
 from relance.engines.reana.model import RemoteFile, Transferred
 from relance.engines.reana.refusals import LinkError
-from relance.errors import InputError
+from relance.errors import InputError, MissingPartError
 from relance.model import Digest
 from relance.store.http import CUTS
 from relance.store.http import told as why
@@ -73,6 +73,7 @@ def fetch(
         InputError: a file would lie outside the folder, or over something else, or has a name that can't be
             asked for or trusted; or it is a link, and nobody hears of links.
         UnreachableError: the server breaks off for good, or gives other than it lists.
+        MissingPartError: the disk is full, or takes no file for another reason.
     """
     listed = tuple(files)
     root = folder.resolve()
@@ -138,6 +139,14 @@ def _take(client: Client, workflow: str, file: RemoteFile, target: Path, tally: 
             )
         except CUTS as error:
             found = f"{why(error)}: {file.path}"
+        except OSError as error:
+            raise MissingPartError(
+                str(target),
+                expected=f"a place to write {file.size} bytes",
+                found=error.strerror or type(error).__name__,
+                next_step="free space, and type the same command again, which keeps what came before; or fetch "
+                "into another folder with '--output'",
+            ) from error
         finally:
             temporary.unlink(missing_ok=True)
         tally.add(-count)
