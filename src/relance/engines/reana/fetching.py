@@ -144,8 +144,8 @@ def _take(client: Client, workflow: str, file: RemoteFile, target: Path, tally: 
                 str(target),
                 expected=f"a place to write {file.size} bytes",
                 found=error.strerror or type(error).__name__,
-                next_step="free space, and type the same command again, which keeps what came before; or fetch "
-                "into another folder with '--output'",
+                next_step="free space, and type the same command again, which keeps what came before; "
+                "or fetch into another folder with '--output'",
             ) from error
         finally:
             temporary.unlink(missing_ok=True)
