@@ -1,6 +1,7 @@
 """What somebody who begins gets wrong is told with what was expected, and what to do."""
 
 import http.server
+import json
 import subprocess
 import sys
 import threading
@@ -165,3 +166,17 @@ def test_who_sends_more_than_the_quota_is_told_how_to_free_space(
     assert done.code == 2
     assert "HTTP status 413" in done.err
     assert "free space with 'relance reana delete'" in done.err
+
+
+@pytest.mark.parametrize("section", [5, "all", [], {"files": 5, "directories": "x", "parameters": [1]}])
+def test_a_server_that_tells_nonsense_of_a_specification_ends_no_command_with_a_traceback(
+    section: object, newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    assert say("submit", serial(), "--skip-images", "--wait", "--interval=0.1").code == 0
+    told = json.dumps({"specification": {"inputs": section, "outputs": section}}).encode()
+    newest.fault(Fault("GET", "/specification$", "answer", value=told, times=9))
+    missing = say("fetch")
+    assert missing.code == 2
+    assert "run serial.1 declares no outputs" in missing.err
+    assert say("prune", "serial.1", "--dry-run").code == 0
+    assert say("restart", "serial.1", "--set=word=x").code == 0

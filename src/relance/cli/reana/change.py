@@ -62,7 +62,8 @@ def _known(client: Client, workflow: str) -> Mapping[str, object]:
 
     inputs = client.specification(workflow).get("inputs")
     declared = inputs.get("parameters") if isinstance(inputs, dict) else None
-    return dict(parameters.merged(declared or {}, dict(client.parameters(workflow))))
+    known = declared if isinstance(declared, dict) else {}
+    return dict(parameters.merged(known, dict(client.parameters(workflow))))
 
 
 @click.command(epilog=options.RUN_HELP)

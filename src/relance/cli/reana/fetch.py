@@ -165,7 +165,9 @@ def fetched(
     left = {why: found for why, found in zip(_WHYS, (links, patterns, trusted), strict=True) if found}
     if left:
         meant = (
-            () if wanted.everything else wanted.paths or _declared(client.specification(state.workflow.id))
+            ()
+            if wanted.everything
+            else wanted.paths or paths.declared(client.specification(state.workflow.id).get("outputs"))
         )
         for why, found in left.items():
             _tell(sorted(found), why, meant, quiet=quiet)
@@ -224,20 +226,15 @@ def _tell(left: list[str], why: LeftOut, meant: tuple[str, ...], *, quiet: bool)
     telling.say(quiet=quiet)(f"warning: left out, {why.being}: {named}")
 
 
-def _declared(specification: Mapping[str, Any]) -> tuple[str, ...]:
-    declared = specification.get("outputs")
-    declared = declared if isinstance(declared, dict) else {}
-    listed = [path for kind in ("files", "directories") for path in declared.get(kind) or ()]
-    return tuple(path for path in listed if isinstance(path, str))
-
-
 def _outputs(specification: Mapping[str, Any], state: State) -> tuple[str, ...]:
-    paths = _declared(specification)
-    if not paths:
+    from relance.engines.reana import paths
+
+    found = paths.declared(specification.get("outputs"))
+    if not found:
         raise InputError(
             f"run {state.workflow.name} declares no outputs",
             expected="'outputs:' in its reana.yaml, or paths",
             found="neither",
             next_step="name what to fetch; 'relance reana files' lists it",
         )
-    return paths
+    return found

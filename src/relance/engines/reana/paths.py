@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 _LONGEST = 4000  # bytes
 _LONGEST_PART = 255  # bytes
 _KEPT = frozenset({".git", ".snakemake", ".relance"})
@@ -30,3 +32,10 @@ def is_pattern(path: str) -> bool:
 def is_kept(path: str) -> bool:
     """Tell whether a program of this machine would take a file for its own, and do as it says."""
     return not _KEPT.isdisjoint(path.split("/"))
+
+
+def declared(section: object) -> tuple[str, ...]:
+    """Return the paths of `inputs` or `outputs` as a server tells them, which may tell anything."""
+    kinds = [section.get(kind) for kind in ("files", "directories")] if isinstance(section, dict) else []
+    listed = chain.from_iterable(kind for kind in kinds if isinstance(kind, list))
+    return tuple(path for path in listed if isinstance(path, str))

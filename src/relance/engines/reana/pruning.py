@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from relance.engines.reana import paths
 from relance.engines.reana.model import RemoteFile
 
 
@@ -27,16 +28,9 @@ def dispensable(
         outputs: whether outputs are.
     """
     sections = [name for name, too in (("inputs", inputs), ("outputs", outputs)) if not too]
-    kept = {PurePosixPath(path) for name in sections for path in _listed(specification.get(name))}
+    kept = {PurePosixPath(path) for name in sections for path in paths.declared(specification.get(name))}
     return tuple(
         file
         for file in files
         if kept.isdisjoint((PurePosixPath(file.path), *PurePosixPath(file.path).parents))
     )
-
-
-def _listed(section: object) -> Iterator[str]:
-    """Yield the paths of `inputs` or `outputs`; a server's answer may hold anything."""
-    for kind in ("files", "directories"):
-        paths = section.get(kind) if isinstance(section, dict) else None
-        yield from (path for path in (paths if isinstance(paths, list) else ()) if isinstance(path, str))
