@@ -733,3 +733,15 @@ def test_an_address_that_would_give_the_token_away_is_refused(text: str) -> None
     with pytest.raises(InputError) as error:
         address(text)
     assert "pass" not in str(error.value).replace("REANA_ACCESS_TOKEN", "")
+
+
+@pytest.mark.parametrize(
+    ("warned", "told"),
+    [(5, ()), ("x", ()), ({"a": 1}, ()), (["a\x1b[31m", {"b": 1}], ("a [31m", '{"b": 1}'))],
+)
+def test_warnings_of_a_server_are_told_if_they_are_any(
+    warned: object, told: tuple[str, ...], newest: Standin, connect: Callable[..., Client]
+) -> None:
+    made = {"workflow_id": WONDERING["id"], "workflow_name": "any.1", "validation_warnings": warned}
+    newest.fault(Fault("POST", "/api/workflows$", "status", status=201, value=made))
+    assert connect(newest).create_from_bundle("any", b"PK")[1] == told

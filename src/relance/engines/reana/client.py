@@ -68,7 +68,8 @@ class Client:
             repeatable=False,
         )
         warned = said.get("validation_warnings") if isinstance(said, dict) else None
-        warnings = [item if isinstance(item, str) else json.dumps(item) for item in warned or ()]
+        listed = warned if isinstance(warned, list) else []
+        warnings = [item if isinstance(item, str) else json.dumps(item) for item in listed]
         return answers.workflow(said, self.session.broken), tuple(map(self.session.cleaned, warnings))
 
     def start(
