@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from relance.checks import workflow_references, workflow_values
+from relance.checks import workflow_references, workflow_values, workflow_waiting
 from relance.checks.commands import Command
 from relance.checks.files import Files
 from relance.checks.finding import Finding, Place
@@ -60,6 +60,7 @@ def check(root: Path, toplevel: Path, file: str, given: tuple[Given, ...], files
     for one in given or (Given(),):
         for scope, within in workflow_references.scopes(reading.workflow, path, one.parameters):
             findings += workflow_references.check(scope, files)
+            findings += workflow_waiting.check(scope, files)
             findings += workflow_values.check(scope, files)
             if within is None and one.places is not None:
                 findings += workflow_values.unused(scope, one.places)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from relance.checks import workflow_nesting
 from relance.checks.files import Files
 from relance.checks.finding import Finding, Place
 from relance.checks.names import suggestion
@@ -93,9 +94,9 @@ def check(scope: Scope, files: Files) -> Iterator[Finding]:
     """Give the names in a workflow that stand for nothing."""
     for stage in scope.workflow.stages:
         yield from _stages(scope, stage, files)
+        yield from _nested(scope, stage, files)
         yield from _outputs(scope, stage, files)
         yield from _singles(scope, stage, files)
-    yield from _circles(scope, files)
 
 
 def used(scope: Scope) -> frozenset[str] | None:
@@ -127,7 +128,7 @@ def published(step: Step) -> frozenset[str] | None:
 
 def _stages(scope: Scope, stage: Stage, files: Files) -> Iterator[Finding]:
     known = [INIT, *(one.name for one in scope.workflow.stages)]
-    for query in _queries(stage):
+    for query in queries(stage):
         for name in sorted(jsonpath.first_names(query) or ()):
             if name not in known and not _is_job(name, scope):
                 yield Finding(
@@ -140,27 +141,52 @@ def _stages(scope: Scope, stage: Stage, files: Files) -> Iterator[Finding]:
                 )
 
 
+def _nested(scope: Scope, stage: Stage, files: Files) -> Iterator[Finding]:
+    """Give the names of nested stages, such as `fits[*].fit`, that aren't there."""
+    for query in queries(stage):
+        wrong = workflow_nesting.wrong(query, scope.workflow)
+        if wrong is not None:
+            yield Finding(
+                "RL101",
+                scope.place(stage, files, query),
+                f"{scope.subject(stage)} waits for or reads {query!r}",
+                expected=wrong.expected,
+                found=wrong.found,
+                next_step=suggestion(wrong.name, wrong.known) or _CORRECT,
+            )
+
+
 def _outputs(scope: Scope, stage: Stage, files: Files) -> Iterator[Finding]:
     for selector in _selectors(stage):
         first = jsonpath.first_names(selector.query)
         name = _field(selector.output)
-        if first is None or name is None or not _FIELD.fullmatch(selector.query):
+        if first is None or name is None:
+            continue
+        if workflow_nesting.is_chain(selector.query):
+            yield from _output(scope, stage, selector.query, name, files)
+        if not _FIELD.fullmatch(selector.query):
             continue
         for one in sorted(first):
             if one == INIT:
                 yield from _parameter(scope, stage, name, files)
                 continue
-            other = scope.workflow.stage(one)
-            known = _published(other) if other is not None else None
-            if known is not None and name not in known:
-                yield Finding(
-                    "RL102",
-                    scope.place(stage, files, name),
-                    f"{scope.subject(stage)} reads {name!r} of '{one}'",
-                    expected=f"one of {', '.join(sorted(known)) or 'nothing'}",
-                    found="no such output",
-                    next_step=suggestion(name, known) or _CORRECT,
-                )
+            yield from _output(scope, stage, one, name, files)
+
+
+def _output(scope: Scope, stage: Stage, query: str, name: str, files: Files) -> Iterator[Finding]:
+    """Give that no stage which a query of plain names means publishes a name, if so."""
+    others = workflow_nesting.stages(query, scope.workflow)
+    outputs = [_published(other) for other in others]
+    known = frozenset().union(*(one for one in outputs if one is not None))
+    if outputs and None not in outputs and name not in known:
+        yield Finding(
+            "RL102",
+            scope.place(stage, files, name),
+            f"{scope.subject(stage)} reads {name!r} of '{query}'",
+            expected=f"one of {', '.join(sorted(known)) or 'nothing'}",
+            found="no such output",
+            next_step=suggestion(name, known) or _CORRECT,
+        )
 
 
 def _singles(scope: Scope, stage: Stage, files: Files) -> Iterator[Finding]:
@@ -190,49 +216,8 @@ def _parameter(scope: Scope, stage: Stage, name: str, files: Files) -> Iterator[
         )
 
 
-def _circles(scope: Scope, files: Files) -> Iterator[Finding]:
-    """Give each circle of stages once, at the stage that is written first."""
-    waits = {stage.name: _waits(stage) for stage in scope.workflow.stages}
-    order = list(waits)
-    done: set[str] = set()
-    for stage in scope.workflow.stages:
-        circle = _circle(stage.name, waits)
-        if circle and not done & set(circle):
-            done |= set(circle)
-            if order.index(stage.name) == min(map(order.index, circle)):
-                yield Finding(
-                    "RL104",
-                    scope.place(stage, files),
-                    scope.subject(stage),
-                    expected="stages that wait for those before them",
-                    found=" → ".join([*circle, circle[0]]),
-                    next_step="take one of these dependencies away",
-                )
-
-
-def _circle(start: str, waits: Mapping[str, frozenset[str]]) -> list[str]:
-    """Return the stages that lead from a stage back to it; none if nothing does."""
-    paths = [[start]]
-    seen: set[str] = set()
-    while paths:
-        path = paths.pop()
-        for name in sorted(waits.get(path[-1], ())):
-            if name == start:
-                return path
-            if name not in seen and name in waits:
-                seen.add(name)
-                paths.append([*path, name])
-    return []
-
-
-def _waits(stage: Stage) -> frozenset[str]:
-    names: set[str] = set()
-    for query in _queries(stage):
-        names |= jsonpath.first_names(query) or frozenset()
-    return frozenset(names)
-
-
-def _queries(stage: Stage) -> tuple[str, ...]:
+def queries(stage: Stage) -> tuple[str, ...]:
+    """Return the queries of what a stage waits for or reads."""
     waited = () if isinstance(stage.dependencies, Fulfilled) else stage.dependencies.queries
     return tuple(dict.fromkeys((*waited, *(one.query for one in _selectors(stage)))))
 

@@ -7,6 +7,7 @@ import string
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
+from relance.checks import workflow_lists
 from relance.checks.files import Files
 from relance.checks.finding import Finding, Place
 from relance.checks.workflow_references import Scope, used
@@ -21,11 +22,9 @@ from relance.languages.model import (
     Interpolated,
     Json,
     Literal,
-    Parameter,
     Scatter,
     Script,
     Scripted,
-    Selector,
     Stage,
     Step,
 )
@@ -179,8 +178,11 @@ def _scattered(scope: Scope, stage: Stage, files: Files) -> Iterator[Finding]:
     for parameter in stage.parameters:
         if parameter.name not in schedule.parameters:
             continue
-        known, value = _value(scope, parameter)
+        known, value = workflow_lists.value(scope, parameter)
         if not known:
+            count = workflow_lists.length(scope, parameter, frozenset((stage.name,)))
+            if count is not None:
+                lengths[parameter.name] = len(grouped([None] * count, schedule))
             continue
         if not isinstance(value, list):
             yield Finding(
@@ -212,22 +214,6 @@ def _scattered(scope: Scope, stage: Stage, files: Files) -> Iterator[Finding]:
             found=told,
             next_step="correct the lists, or scatter with 'cartesian'",
         )
-
-
-def _value(scope: Scope, parameter: Parameter) -> tuple[bool, Json]:
-    """Return whether a parameter's value is known, and it."""
-    match parameter.value:
-        case Literal(value):
-            return True, value
-        case Selector(query="init", output=str(name), single=True) if scope.parameters is not None:
-            if name in scope.parameters and not _is_pattern(scope.parameters[name]):
-                return True, scope.parameters[name]
-    return False, None
-
-
-def _is_pattern(value: Json) -> bool:
-    """Return whether a workflow's parameter may become something else: patterns give lists of files."""
-    return isinstance(value, str) and re.search(r"[*?\[]", value) is not None
 
 
 def _unused(scope: Scope, stage: Stage, files: Files) -> Iterator[Finding]:

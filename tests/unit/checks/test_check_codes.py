@@ -82,6 +82,38 @@ ZIPPED = """\
     step: {$ref: 's.yml#/write'}
 """
 GATHERED = SECOND.replace("first", "zipped").replace("{step:", "{stages:")
+ZIPPED_AGAIN = """\
+- name: again
+  dependencies: [zipped]
+  scheduler:
+    scheduler_type: multistep-stage
+    parameters: {text: {stages: zipped, output: file}, also: [5, 6], out: '{workdir}/e'}
+    scatter: {method: zip, parameters: [text, also]}
+    step: {$ref: 's.yml#/write'}
+"""
+CROSSED = ZIPPED.replace("method: zip", "method: cartesian")
+NESTED = """\
+- name: first
+  dependencies: [init]
+  scheduler:
+    scheduler_type: singlestep-stage
+    parameters: {word: hello}
+    workflow:
+      stages:
+      - name: inside
+        dependencies: [init]
+        scheduler:
+          scheduler_type: singlestep-stage
+          parameters: {text: {step: init, output: word}, out: '{workdir}/f'}
+          step: {$ref: 's.yml#/write'}
+- name: gathering
+  dependencies: [first]
+  scheduler:
+    scheduler_type: singlestep-stage
+    parameters: {text: {stages: 'first[*].inside', output: file, unwrap: true}, out: '{workdir}/g'}
+    step: {$ref: 's.yml#/write'}
+"""
+SPARE = "inputs: {parameters: {spare: 1}}\nworkflow: {type: yadage, file: workflow.yml}\n"
 CASES_STAGE = """\
 - name: chosen
   scheduler:
@@ -231,6 +263,16 @@ CASES = [
     Case("RL101", "workflow.yml:9:18", yadage(FIRST + SECOND), "[first]", "[frist]"),
     Case("RL101", "workflow.yml:13:20", yadage(FIRST + SECOND), "{step: first,", "{step: frist,"),
     Case("RL101", "Snakefile:3:9", snakemake(), '"code.py",', "rules.makes.output"),
+    Case("RL101", "workflow.yml:19:34", yadage(NESTED), "first[*].inside", "first[*].inisde"),
+    Case("RL101", "workflow.yml:19:34", yadage(NESTED), "first[*].inside", "first.inside"),
+    Case(
+        "RL101",
+        "workflow.yml:3:18",
+        yadage(FIRST, **{"reana.yaml": SPARE}),
+        "parameters: {spare: 1}",
+        "files: []",
+    ),
+    Case("RL102", "workflow.yml:19:60", yadage(NESTED), "output: file, unwrap", "output: fiel, unwrap"),
     Case("RL102", "workflow.yml:13:35", yadage(FIRST + SECOND), "output: file}", "output: fiel}"),
     Case("RL103", "s.yml:2:64", yadage(FIRST), "echo {text}", "echo {texts}"),
     Case("RL103", "s.yml:4:62", yadage(FIRST), "{file: out}}\ncon", "{file: outt}}\ncon"),
@@ -248,6 +290,14 @@ CASES = [
     Case("RL001", "recast.yml:4", yadage(FIRST, **{"recast.yml": ENTRY}), "spec: s.yml#/w", "spec: s.yml#/v"),
     Case("RL104", "workflow.yml:2", yadage(FIRST + SECOND), "[init]", "[second]"),
     Case("RL105", "workflow.yml:6:5", yadage(ZIPPED), "also: [3, 4]", "also: [3]"),
+    Case("RL105", "workflow.yml:13:5", yadage(ZIPPED + ZIPPED_AGAIN), "also: [5, 6]", "also: [5]"),
+    Case(
+        "RL105",
+        "workflow.yml:13:5",
+        yadage(CROSSED + ZIPPED_AGAIN.replace("[5, 6]", "[5, 6, 7, 8]")),
+        "also: [5, 6, 7, 8]",
+        "also: [5, 6]",
+    ),
     Case("RL106", "reana.yaml:4", yadage(FROM_INIT, **USED), "word: hello\n", "word: hello\n    wrod: x\n"),
     Case("RL106", "reana.yaml:8", serial(), "events: 100\n", "events: 100\n    evnets: 1\n"),
     Case("RL106", "w.cwl:5:3", cwl(), "events: int\n", "events: int\n  spare: int\n"),
