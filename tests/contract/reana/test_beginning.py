@@ -180,3 +180,10 @@ def test_a_server_that_tells_nonsense_of_a_specification_ends_no_command_with_a_
     assert "run serial.1 declares no outputs" in missing.err
     assert say("prune", "serial.1", "--dry-run").code == 0
     assert say("restart", "serial.1", "--set=word=x").code == 0
+
+
+def test_a_folder_that_is_not_there_may_have_been_meant(say: Callable[..., Said]) -> None:
+    done = say("submit", "serail")
+    assert done.code == 2
+    assert "there is no capsule 'serail'" in done.err
+    assert done.err.endswith("; or give the folder of an analysis, with its reana.yaml\n")

@@ -79,7 +79,12 @@ def opened(text: str, environment: Mapping[str, str], chosen_store: Path | None)
         )
     from relance.cli import capsules
 
-    store, described, capsule = capsules.opened(text, environment, chosen_store)
+    try:
+        store, described, capsule = capsules.opened(text, environment, chosen_store)
+    except InputError as error:
+        if not folder.exists():
+            error.next_step += f"; or give the folder of an analysis, with its {declared.NAME}"
+        raise
     with tempfile.TemporaryDirectory(prefix="relance-") as scratch:
         place = Path(scratch) / "analysis"
         check_out(store, described, capsule, place)
