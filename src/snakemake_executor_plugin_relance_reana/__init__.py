@@ -34,8 +34,10 @@ common_settings = CommonSettings(
 _WAIT = 0.1  # seconds between two looks at what runs
 # Apptainer, Podman and Docker each say it in words around these.
 _NO_SHELL = re.compile(r"bash.*executable file not found|executable file .bash. not found")
-# Apptainer says so of every image that it can't get, and writes no file once a container is there.
-_NO_IMAGE = re.compile(r"FATAL: +Unable to handle \S+ uri: ")
+# Apptainer writes no file once a container is there; so it ends if an image is not got, opened or started.
+_NO_IMAGE = re.compile(
+    r"FATAL: +(?:Unable to handle \S+ uri|.*could not open image|container creation failed)"
+)
 
 
 @dataclass
