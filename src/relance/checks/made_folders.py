@@ -21,6 +21,7 @@ from relance.checks.snakefile import Rule, Snakefile
 _REDIRECT = re.compile(
     r"(?:(?<![<>\d])(?:[12&]?>>?\|?|>&)\s*|\btee\s+(?:-\S+\s+)*)['\"]?\{(?P<what>(?:output|log)[^{}]*)\}"
 )
+_LITERAL = re.compile(r"(?<![<>\d])(?:[12&]?>>?\|?|>&)\s*['\"]?(?P<path>[\w./+-]+)")
 _PLACEHOLDER = re.compile(r"(?<!\{)\{(?P<what>(?:output|log|params|input|wildcards)\b[^{}]*)\}(?!\})")
 _DIRNAME = re.compile(r"\$\(\s*dirname\s+(?P<what>[^()$`]*)\)|`\s*dirname\s+(?P<also>[^()$`]*)`")
 _FUNCTION = re.compile(r"\w\s*\(\)")
@@ -166,7 +167,8 @@ def _opened(rule: Rule, value: Value) -> int | None:
         if len(meant) == 1 and value in meant:
             # What a function does, it does where it is called.
             return len(text) if _FUNCTION.search(text) else match.start()
-    return None
+    literal = (one for one in _LITERAL.finditer(text) if rule_order.plain(one["path"]) == value.text)
+    return next((one.start() for one in literal), None)
 
 
 def _meant(rule: Rule, placeholder: str) -> tuple[Value, ...]:

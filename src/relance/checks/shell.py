@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
+from bisect import bisect
 
 # Where a command begins: after what ends another, or a word of the shell's, and variables for it alone.
 _HEAD = (
-    r"(?:^|[;&|\n(]|(?<![\w./-])(?:if|then|do|else|elif|while|until|!|\{|time|exec|nohup|command|env)(?=\s))\s*"
-    r"(?:\w+=\S*\s+)*"
+    r"(?:^|[;&|\n(]|(?<![\w./-])(?:if|then|do|else|elif|while|until|!|\{|time|exec|nohup|command|env)(?=\s))[^\S\n]*"
+    r"(?:\w+=\S*[^\S\n]+)*"
 )
 _ROOT = re.compile(
     _HEAD
@@ -16,8 +17,10 @@ _ROOT = re.compile(
     r"|(?:useradd|groupadd|adduser|usermod|mount)\b|chown\s+(?:-\S+\s+)*(?:root|0)\b)"
 )
 _SUDO = re.compile(_HEAD + r"(?P<what>sudo)\s")
-_ABSOLUTE = re.compile(r"(?:^|[;&|\n(])\s*(?P<what>cd\s+/[^\s;&|)]*)")
-_HOME = re.compile(r"(?:^|[;&|\n(])\s*(?:source|\.|bash|sh)\s+(?P<what>(?:~|\$HOME|\$\{+HOME\}+)/[^\s;&|)]+)")
+_ABSOLUTE = re.compile(r"(?:^|[;&|\n(])[^\S\n]*(?P<what>cd\s+/[^\s;&|)]*)")
+_HOME = re.compile(
+    r"(?:^|[;&|\n(])[^\S\n]*(?:source|\.|bash|sh)\s+(?P<what>(?:~|\$HOME|\$\{+HOME\}+)/[^\s;&|)]+)"
+)
 _PIPE = re.compile(r"(?<![|>\\])\|(?!\|)")
 _LOGIN = re.compile(
     r"\b(?:echo|printf)\s+(?:-\w+\s+|['\"]%s(?:\\n)?['\"]\s+)*(?P<quote>['\"]?)(?P<what>[^\s'\"|<>]{3,})(?P=quote)\s*"
@@ -26,11 +29,14 @@ _LOGIN = re.compile(
 _HARMLESS = re.compile(r"\s*(?:\w+\s*\(\)\s*\{+\s*)?(?:\w+=\S*\s+)*(?:echo|printf|yes|true|:)(?:\s|$)")
 _STATEMENT = re.compile(r"&&|;|\n|\bthen\b|\bdo\b|\belse\b|(?<![>&])&(?![>&])")
 _MAKES = re.compile(
-    r"\bmkdir\b|\binstall\s+-d\b|\bmakedirs\b|\bcreate_directories\b|\bos\.mkdir\b|\bMakeDirectory\b"
+    r"\bmkdir\b|\binstall\s+(?:-\S+\s+)*-\w*[dD]\b|\bmakedirs\b|\bcreate_directories\b|\bos\.mkdir\b"
+    r"|\bMakeDirectory\b|(?<!\S)--(?:parents|create-dirs|mkpath)\b"
 )
 _MKDIR = re.compile(r"mkdir\s+(?:-\S+\s+)*(?P<what>[^;&|<>\n()]*)")
+_SAID = re.compile(r"(?:^|[;&|\n({])\s*(?:echo|printf)\s[^;&|\n]*$")
+_BEFORE = 400  # characters in which a command's first word is looked for
 _ELSEWHERE = re.compile(r"\b(?:cd|pushd)\b")
-_NO_PIPE = re.compile(r"\bcase\b.*?\besac\b|\[\[\s.*?\s\]\]", re.DOTALL)
+_NO_PIPE = re.compile(r"\bcase\b.{0,2000}?\besac\b|\[\[\s.{0,1000}?\s\]\]", re.DOTALL)
 _SET = re.compile(r"(?<![\w-])(?P<sign>[-+])[A-Za-z]*o\s+pipefail\b")
 _HEREDOC = re.compile(r"(?<!<)<<(?!<)-?[ \t]*(?P<quote>['\"\\]?)(?P<end>[A-Za-z_]\w*)")
 _SHELL = re.compile(r"\b(?:ba|da|z|k)?sh\b[^|]*$")
@@ -41,7 +47,12 @@ def bare(command: str) -> str:
 
     Its length is that of the command. A text after `<<` is taken for quoted, unless a shell reads it.
     """
-    command = _without_texts(command)
+    return _scanned(_without_texts(command))[0]
+
+
+def _scanned(command: str) -> tuple[str, list[tuple[int, int]]]:
+    """Return a command without what is quoted, substituted or a comment, and where its comments stand."""
+    comments: list[tuple[int, int]] = []
     kept: list[str] = []
     closing: list[str] = []  # what ends the quotes and substitutions that are open
     at = 0
@@ -71,12 +82,13 @@ def bare(command: str) -> str:
             end = command.find("\n", at)
             end = len(command) if end < 0 else end
             kept.append(" " * (end - at))
+            comments.append((at, end))
             at = end
             continue
         else:
             kept.append(_blank(sign) if closing else sign)
         at += 1
-    return "".join(kept)
+    return "".join(kept), comments
 
 
 def hidden_failure(command: str) -> int | None:
@@ -89,6 +101,8 @@ def hidden_failure(command: str) -> int | None:
         return None
     text = _NO_PIPE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), bare(command))
     text = re.sub(r"\\\n|(?<=\|)[ \t]*\n", lambda match: " " * len(match[0]), text)
+    places = [match.start() for match in _SET.finditer(text)]
+    signs = [match["sign"] for match in _SET.finditer(text)]
     start = 0
     for end in [*(match.start() for match in _STATEMENT.finditer(text)), len(text)]:
         statement = text[start:end]
@@ -96,8 +110,8 @@ def hidden_failure(command: str) -> int | None:
         if pipes and "||" not in statement and not _tested(statement):
             before = re.split(_PIPE, statement)[:-1]
             harmless = all(_HARMLESS.match(part.strip("{( \t;&\n")) for part in before)
-            signs = [match["sign"] for match in _SET.finditer(text, 0, start + pipes[0])]
-            if not harmless and signs[-1:] != ["-"]:
+            last = bisect(places, start + pipes[0]) - 1
+            if not harmless and (last < 0 or signs[last] == "+"):
                 return start + pipes[0]
         start = end
     return None
@@ -139,7 +153,13 @@ def makes_folders(text: str) -> bool:
 def made_folders(command: str) -> frozenset[str] | None:
     """Return the folders that a command makes; None if not all of them are named outright after `mkdir`."""
     made: set[str] = set()
+    comments = _scanned(command)[1]
+    begins = [start for start, _ in comments]
     for found in _MAKES.finditer(command):
+        before = command[max(found.start() - _BEFORE, 0) : found.start()]
+        last = bisect(begins, found.start()) - 1
+        if _SAID.search(before) or (last >= 0 and found.start() < comments[last][1]):
+            continue
         named = _MKDIR.match(command, found.start())
         if named is None or set("${}`*?[\\") & set(named["what"]) or _ELSEWHERE.search(command):
             return None

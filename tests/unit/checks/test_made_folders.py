@@ -80,6 +80,15 @@ SETUP = rule("setup", "", 'touch("ready.txt")', "mkdir -p results logs")
         MAKER.replace("mkdir -p results", "mkdir -p $(dirname '{output}')"),
         MAKER.replace("mkdir -p results", "run() {{ true > {output}; }}; mkdir -p results; run"),
         MAKER.replace('"results/made.txt"', '"results/{w,[^/]+}.txt"'),
+        MAKER.replace("mkdir -p results; make >", "install -D x"),
+        MAKER.replace("mkdir -p results; make >", "curl --create-dirs -o"),
+        MAKER.replace("mkdir -p results", "echo 'a # b'; mkdir -p results"),
+        MAKER.replace("mkdir -p results", "echo mkdir; mkdir -p ./results/"),
+        MAKER.replace("mkdir -p results", "[ -d results ] || mkdir results"),
+        MAKER.replace("mkdir -p results", "mkdir -p {params.d}").replace(
+            "    shell", '    params: d="results"\n    shell'
+        ),
+        MAKER.replace("mkdir -p results", "d={output}; mkdir -p ${{d%/*}}"),
         MAKER
         + "use rule maker as other with:\n    output: 'results/other.txt'\n"
         + "use rule maker as third with:\n    input: 'x.txt'\n    output: 'results/third.txt'\n",
@@ -148,6 +157,11 @@ def test_a_program_that_is_to_make_a_folder_which_another_rule_may_not_have_made
         (rule("writer", "", '"a/x.txt"', "x > {output}; mkdir -p a"), "a"),
         (rule("writer", "", '"a/x.txt", "b/y.txt"', "mkdir -p $(dirname {output[0]}); x > {output[1]}"), "b"),
         (rule("writer", "", '"a/{s}/x.txt"', "mkdir -p a; x > {output}"), "a/{s}"),
+        (rule("writer", "", '"a/x.txt"', "# mkdir -p a\nx > {output}"), "a"),
+        (rule("writer", "", '"a/x.txt"', "echo mkdir -p a > {output}"), "a"),
+        (rule("writer", "", '"a/x.txt"', "mkdir -p {params.d}; x > {output}", 'params: d="b"'), "a"),
+        (rule("writer", "", '"a/x.txt"', "x > a/x.txt"), "a"),
+        (rule("writer", "", '"x.txt"', "x {output} >& {log}", 'log: "a/x.log"'), "a"),
         (rule("writer", '"a/{s}.txt"', '"a/{s}/x.txt"', "x > {output}"), "a/{s}"),
         (
             rule("one", "", '"a/plots/x.txt"', "mkdir -p a/plots; x > {output}")
