@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 from relance.checks.expressions import UNKNOWN, Value
@@ -102,8 +102,10 @@ def _open(value: Value) -> bool:
 
 def _with_base(rule: Rule, rules: Iterable[Rule], depth: int = 10) -> Rule:
     """Return a rule with what it takes over; still `derived` if it isn't known from whom."""
+    if not rule.derived or not depth:
+        return rule
     base = next((one for one in rules if one.name == rule.base and one is not rule), None)
-    if not rule.derived or base is None or not depth:
+    if base is None:
         return rule
     whole = _with_base(base, rules, depth - 1)
     lines = {**whole.lines, **rule.lines}
@@ -117,12 +119,13 @@ class _Products:
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self._named: dict[str, set[int]] = {}
         self._known: dict[str, set[int]] = {}
-        self._patterns: list[tuple[str, int]] = []
+        self._patterns: list[_Product] = []
+        self._found: dict[str, frozenset[int]] = {}
         for number, rule in enumerate(rules):
             self._named.setdefault(rule.name, set()).add(number)
             for text in _made(rule):
                 if _HOLE.search(text):
-                    self._patterns.append((text, number))
+                    self._patterns.append(_product(text, number))
                 else:
                     self._known.setdefault(text, set()).add(number)
 
@@ -133,14 +136,42 @@ class _Products:
         if _open(value):
             return frozenset()
         text = plain(value.text)
-        found = set(self._known.get(text, ()))
-        offered = self._patterns
-        if _HOLE.search(text):
-            known = ((one, number) for one, numbers in self._known.items() for number in numbers)
-            offered = [*self._patterns, *known]
-        near = found | {number for one, number in offered if _alike(one, text)}
+        if text not in self._found:
+            self._found[text] = self._searched(text)
+        return self._found[text]
+
+    def _searched(self, text: str) -> frozenset[int]:
+        wanted = _product(text, -1)
+        offered = [one for one in self._patterns if one.begins_and_ends_like(wanted)]
+        if wanted.pattern:
+            known = (_product(one, number) for one, numbers in self._known.items() for number in numbers)
+            offered += [one for one in known if one.begins_and_ends_like(wanted)]
+        near = {one.rule for one in offered if _alike(one.text, text)} | self._known.get(text, set())
         # Most wildcards hold no slash: only where nobody else makes it, they are taken to.
-        return frozenset(near or {number for one, number in offered if could_be(one, text)})
+        return frozenset(near or {one.rule for one in offered if could_be(one.text, text)})
+
+
+@dataclass(frozen=True)
+class _Product:
+    """A path that a rule makes."""
+
+    text: str
+    rule: int
+    begin: str
+    """What is before its first wildcard."""
+    end: str
+    """What is after its last."""
+    pattern: bool
+
+    def begins_and_ends_like(self, other: _Product) -> bool:
+        """Return whether it can be another at both ends; most can't, and this is quickly seen."""
+        begins = self.begin.startswith(other.begin) or other.begin.startswith(self.begin)
+        return begins and (self.end.endswith(other.end) or other.end.endswith(self.end))
+
+
+def _product(text: str, rule: int) -> _Product:
+    pieces = _HOLE.split(text)
+    return _Product(text, rule, pieces[0], pieces[-1], len(pieces) > 1)
 
 
 def _made(rule: Rule) -> Iterator[str]:

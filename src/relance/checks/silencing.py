@@ -37,8 +37,12 @@ def heard(findings: Iterable[Finding], files: Files, known: Mapping[str, str]) -
     """
     kept: list[Finding] = []
     silenced: list[Finding] = []
+    whole: dict[str, frozenset[str]] = {}
     for finding in findings:
-        away = finding.code in known or finding.code in _at(finding.place, files)
+        file = finding.place.file
+        if file not in whole:
+            whole[file] = _everywhere(file, files)
+        away = finding.code in known or finding.code in whole[file] | _at(finding.place, files)
         (silenced if away else kept).append(finding)
     return Heard(tuple(kept), tuple(silenced))
 
@@ -64,14 +68,18 @@ def unknown(files: Files, looked_at: Iterable[str]) -> tuple[Finding, ...]:
     return tuple(found)
 
 
+def _everywhere(file: str, files: Files) -> frozenset[str]:
+    """Return the codes that comments silence in a whole file."""
+    comments = (match for line in files.lines(file) for match in _COMMENT.finditer(line) if match["file"])
+    return frozenset().union(*map(_codes, comments))
+
+
 def _at(place: Place, files: Files) -> frozenset[str]:
-    """Return the codes that comments silence at a place."""
+    """Return the codes that comments on a line or above it silence at a place."""
     lines = files.lines(place.file)
-    found: set[str] = set()
-    for comment in (match for line in lines for match in _COMMENT.finditer(line) if match["file"]):
-        found |= _codes(comment)
     if place.line is None or place.line > len(lines):
-        return frozenset(found)
+        return frozenset()
+    found: set[str] = set()
     near = [lines[place.line - 1]]
     above = place.line - 2
     while above >= 0 and lines[above].lstrip().startswith("#"):

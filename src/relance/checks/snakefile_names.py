@@ -44,10 +44,11 @@ _LONGEST = 40  # characters of a placeholder that are shown
 
 def check(snakefile: Snakefile, files: Files) -> Iterator[Finding]:
     """Give the names that nothing has, where all that there is can be seen."""
+    defined = _defined(snakefile)
     for rule in snakefile.rules:
         if not rule.derived and rule.command is not None and UNKNOWN not in rule.command:
             yield from _placeholders(rule, files)
-            yield from _filling(rule, snakefile, files)
+            yield from _filling(rule, defined, files)
     known = {rule.name for rule in snakefile.rules}
     if not snakefile.whole or any(rule.derived for rule in snakefile.rules):
         return
@@ -97,7 +98,15 @@ def _wildcards(rule: Rule) -> frozenset[str] | None:
     return frozenset(match["name"] for value in outputs for match in _WILDCARD.finditer(value.text))
 
 
-def _filling(rule: Rule, snakefile: Snakefile, files: Files) -> Iterator[Finding]:
+def _defined(snakefile: Snakefile) -> frozenset[str] | None:
+    """Return the names that Snakemake fills in; None if they can't all be seen."""
+    called = {use.what for use in snakefile.called}
+    if not snakefile.whole or "*" in snakefile.defined or not called.isdisjoint(_DEFINING):
+        return None
+    return _GIVEN | snakefile.defined
+
+
+def _filling(rule: Rule, defined: frozenset[str] | None, files: Files) -> Iterator[Finding]:
     """Give the first thing in a command at which Snakemake fails when it fills it in."""
     command = rule.command or ""
     try:
@@ -112,9 +121,7 @@ def _filling(rule: Rule, snakefile: Snakefile, files: Files) -> Iterator[Finding
             next_step="double the braces that the shell or a program is to see",
         )
         return
-    defined = snakefile.defined | _GIVEN
-    called = {use.what for use in snakefile.called}
-    if not snakefile.whole or "*" in defined or not called.isdisjoint(_DEFINING):
+    if defined is None:
         return
     for field in fields:
         name = re.split(r"[.\[]", field, maxsplit=1)[0]
