@@ -58,6 +58,8 @@ def _unmade(number: int, written: Rule, making: _Making) -> Iterator[Finding]:
             continue
         if opened is None and (value in rule.values("log") or making.programs(number)):
             continue
+        if opened is None and made and making.is_handed_over(number, folder, made):
+            continue
         others = making.too_late(number, folder)
         if others is None:
             continue
@@ -108,6 +110,11 @@ class _Making:
                 late.append(maker.name)
         return tuple(late)
 
+    def is_handed_over(self, number: int, folder: str, made: frozenset[str]) -> bool:
+        """Return whether a rule's command makes what is around a folder, or gives a program the folder."""
+        hidden = _opaque(folder)
+        return posixpath.dirname(hidden) in made or hidden in self._filled(number, None).split()
+
     def _makes(self, number: int, folder: str) -> tuple[bool, bool]:
         """Return whether a rule has products in a folder, and whether it makes the folder itself."""
         rule = self.order.rules[number]
@@ -153,10 +160,12 @@ class _Making:
 
     def _by_command(self, number: int, end: int | None) -> frozenset[str] | None:
         """Return the folders that a rule's command makes, up to a place in it; None if it isn't known."""
+        return shell.made_folders(_DIRNAME.sub(_dirnames, self._filled(number, end)))
+
+    def _filled(self, number: int, end: int | None) -> str:
         rule = self.order.rules[number]
         text = (rule.command or "")[:end]
-        filled = _PLACEHOLDER.sub(lambda match: _filled(rule, match["what"]) or match[0], text)
-        return shell.made_folders(_DIRNAME.sub(_dirnames, filled))
+        return _PLACEHOLDER.sub(lambda match: _filled(rule, match["what"]) or match[0], text)
 
 
 def _opened(rule: Rule, value: Value) -> int | None:

@@ -89,6 +89,11 @@ SETUP = rule("setup", "", 'touch("ready.txt")', "mkdir -p results logs")
             "    shell", '    params: d="results"\n    shell'
         ),
         MAKER.replace("mkdir -p results", "d={output}; mkdir -p ${{d%/*}}"),
+        # Programs that want to make their folder themselves.
+        rule(
+            "run", "", '"a/run/x.txt"', "mkdir -p $(dirname {params.d}); go {params.d}", 'params: d="a/run"'
+        ),
+        rule("run", "", '"a/b/run/x.txt"', "mkdir -p logs; go --in x --out a/b/run"),
         MAKER
         + "use rule maker as other with:\n    output: 'results/other.txt'\n"
         + "use rule maker as third with:\n    input: 'x.txt'\n    output: 'results/third.txt'\n",
@@ -161,6 +166,7 @@ def test_a_program_that_is_to_make_a_folder_which_another_rule_may_not_have_made
         (rule("writer", "", '"a/x.txt"', "echo mkdir -p a > {output}"), "a"),
         (rule("writer", "", '"a/x.txt"', "mkdir -p {params.d}; x > {output}", 'params: d="b"'), "a"),
         (rule("writer", "", '"a/x.txt"', "x > a/x.txt"), "a"),
+        (rule("writer", "", '"a/x.txt"', "mkdir -p logs; cp x {output}"), "a"),
         (rule("writer", "", '"x.txt"', "x {output} >& {log}", 'log: "a/x.log"'), "a"),
         (rule("writer", '"a/{s}.txt"', '"a/{s}/x.txt"', "x > {output}"), "a/{s}"),
         (
