@@ -83,6 +83,27 @@ def evaluated(node: ast.expr, known: Mapping[str, str]) -> Iterator[Value]:
             yield Value(UNKNOWN, node.lineno, whose=_maker(node))
 
 
+def folders(tree: ast.Module, known: Mapping[str, str]) -> Iterator[str]:
+    """Give the folders that a module makes outside of functions, `UNKNOWN` where that isn't known."""
+    for statement in tree.body:
+        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            continue
+        for node in ast.walk(statement):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="os"), attr="makedirs" | "mkdir"), args=args
+                ):
+                    path = args[0] if args else None
+                case ast.Call(func=ast.Name(id="makedirs"), args=[path, *_]):
+                    pass
+                case ast.Call(func=ast.Attribute(value=path, attr="mkdir")):
+                    pass
+                case _:
+                    path = None
+            if path is not None:
+                yield from (value.text for value in evaluated(path, known))
+
+
 def name_of(node: ast.expr) -> str:
     """Return the dotted name that an expression is; empty if it is none."""
     match node:

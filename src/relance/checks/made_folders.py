@@ -39,7 +39,10 @@ def check(snakefile: Snakefile, files: Files, sent: Iterable[str] | None) -> Ite
         sent: files and folders that are in the workspace from the beginning; None if nothing tells it.
     """
     order = rule_order.of(snakefile)
-    making = _Making(order, files, frozenset(_read(order, snakefile, files) if sent is None else sent))
+    there = set(_read(order, snakefile, files) if sent is None else sent)
+    for folder in snakefile.made:
+        there |= {rule_order.plain(folder), *_parents(rule_order.plain(folder))}
+    making = _Making(order, files, frozenset(there))
     for number, (written, rule) in enumerate(zip(snakefile.rules, order.rules, strict=True)):
         if rule.acts and rule.command is not None and UNKNOWN not in rule.command:
             yield from _unmade(number, written, making)
@@ -94,7 +97,10 @@ class _Making:
     def too_late(self, number: int, folder: str) -> tuple[str, ...] | None:
         """Return who makes a folder and need not come before a rule; None if it is there by then."""
         rule = self.order.rules[number]
-        if folder in self._there or any(_inside(value.text, folder) for value in rule.values("input")):
+        # Of what Python makes, it may not be known what that is.
+        if not self._there.isdisjoint((folder, UNKNOWN)) or any(
+            _inside(value.text, folder) for value in rule.values("input")
+        ):
             return None
         before = self.order.before(number)
         late: list[str] = []

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TextIO
 
-from relance.checks.expressions import UNKNOWN, Value, constants, evaluated, name_of
+from relance.checks.expressions import UNKNOWN, Value, constants, evaluated, folders, name_of
 from relance.checks.finding import Finding, Place
 
 _OUTSIDE = ("http:", "https:", "github:", "gitlab:", "bitbucket:", "s3:", "gs:")
@@ -90,6 +90,8 @@ class Snakefile:
     """That of all rules."""
     local: dict[str, Place] = field(default_factory=dict)
     """Rules that `localrules:` names."""
+    made: list[str] = field(default_factory=list)
+    """Folders that its Python makes when it is parsed, `UNKNOWN` where that isn't known."""
     unseen: list[Finding] = field(default_factory=list)
     """What couldn't be looked at."""
     wrong: list[Finding] = field(default_factory=list)
@@ -193,6 +195,7 @@ class _File:
                 defined.add(node.id)
             elif isinstance(node, ast.Attribute) and name_of(node.value) == "rules":
                 self.found.meant.append(Use(node.attr, self._place(node)))
+        self.found.made += folders(tree, self.known)
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and node.decorator_list:
                 self._rule(node)

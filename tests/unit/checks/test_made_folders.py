@@ -216,6 +216,22 @@ def test_wildcards_on_both_sides(
     assert len(found(tmp_path, snakefile)) == int(not ordered)
 
 
+@pytest.mark.parametrize(
+    ("python", "there"),
+    [
+        ("os.makedirs('results', exist_ok=True)", True),
+        ("OUT = 'results'\nos.makedirs(f'{OUT}/deep')", True),
+        ("for folder in folders:\n    Path(folder).mkdir()", True),
+        ("if not os.path.isdir('results'):\n    os.mkdir('results')", True),
+        ("os.makedirs('logs')", False),
+        ("def later():\n    os.makedirs('results')", False),
+        ("rule other:\n    output: 'o'\n    run: os.makedirs('results')", False),
+    ],
+)
+def test_what_the_python_of_a_snakefile_makes_is_there(python: str, there: bool, tmp_path: Path) -> None:
+    assert (found(tmp_path, f"{python}\n" + writer('"x.txt"')) == []) is there
+
+
 SENDING = "inputs: {files: [results/data.txt]}\nworkflow: {type: snakemake, file: Snakefile}\n"
 
 
