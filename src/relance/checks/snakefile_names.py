@@ -15,6 +15,7 @@ from relance.checks.snakefile import Rule, Snakefile
 _NAMED = re.compile(
     r"(?<!\{)(?:\{\{)*\{(?P<section>input|output|params|log|wildcards)\.(?P<name>[A-Za-z_]\w*)[^{}]*\}"
 )
+_INDEXED = re.compile(r"(?P<section>input|output|params|log)\[(?P<index>\d{1,6})\]")
 _WILDCARD = re.compile(r"(?<!\{)\{(?P<name>[A-Za-z_]\w*)\s*(?:,[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}(?!\})")
 _OF_LISTS = frozenset(
     ("append", "clear", "copy", "count", "extend", "get", "index", "insert", "items", "keys")
@@ -121,6 +122,19 @@ def _filling(rule: Rule, defined: frozenset[str] | None, files: Files) -> Iterat
             next_step="double the braces that the shell or a program is to see",
         )
         return
+    for field in fields:
+        match = _INDEXED.match(field)
+        values = rule.values(match["section"]) if match else ()
+        if match and int(match["index"]) >= len(values) and all(value.known for value in values):
+            yield Finding(
+                "RL103",
+                files.near(rule.at("shell"), command, command.find(f"{{{field}")),
+                f"rule {rule.name}",
+                expected=f"a number below {len(values)}, of the values of '{match['section']}'",
+                found=f"the placeholder {{{match[0]}}}",
+                next_step="correct the number, or give the values names",
+            )
+            return
     if defined is None:
         return
     for field in fields:

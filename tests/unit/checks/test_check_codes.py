@@ -281,6 +281,7 @@ CASES = [
     Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{wildcards.sample} >"),
     Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{params.x} >"),
     Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{program} >"),
+    Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{input[1]} >"),
     Case("RL103", "Snakefile:9", snakemake(), "{input} >", "{input} | awk '{print $1}' >"),
     Case("RL103", "Snakefile:9", snakemake(), "{input} >", "$(find x -exec cat {} +) >"),
     Case("RL103", "recast.yml:4", yadage(FIRST, **{"recast.yml": ENTRY}), "text: x, out: y", "text: x"),

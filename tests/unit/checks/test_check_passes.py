@@ -43,6 +43,7 @@ def codes(folder: Path) -> set[str]:
             "RL103",
         ),
         ("make >", "awk '{{print $1}}' {{a,b}} >", "RL103"),
+        ('"results/a.txt"', '"results/a.txt", u=more', "RL103"),
         ("rule make", "from x import *\nrule make", "RL103"),
         ("rule make", 'include: f"{name}.smk"\nrule make', "RL103"),
         ("rule make", "globals().update(EVENTS=1)\nrule make", "RL103"),
@@ -66,6 +67,8 @@ def codes(folder: Path) -> set[str]:
 def test_a_snakefile_that_is_right(before: str, after: str, code: str, tmp_path: Path) -> None:
     assert RULE.count(before) == 1
     text = RULE.replace(before, after)
+    if "more" in after:
+        text = text.replace("{output}", "{output[1]}")
     if code == "RL103" and before == "rule make":
         text = text.replace("make >", "make {EVENTS} >")
     if code == "RL103":
