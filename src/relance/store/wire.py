@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
+from relance.store.cutting import CuttableAdapter, Cutter
 from relance.store.registry.reference import is_loopback
 
 Body = Callable[[], bytes | IO[bytes]]
@@ -24,14 +25,41 @@ class Wire:
     def __init__(self, authorities: Path | None = None, *, most: int = 10) -> None:
         """`authorities`: file of certificates in place of the system's; `most` connections are kept."""
         self._verify = True if authorities is None else str(authorities)
+        self._most = most
+        self._begin()
+
+    def _begin(self) -> None:
+        self._cutter = Cutter()
         self._session = requests.Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=most))
+            self._session.mount(scheme, CuttableAdapter(self._cutter, most=self._most))
 
     def close(self) -> None:
         """Give the connections up."""
         self._session.close()
+
+    @contextmanager
+    def cut(self) -> Iterator[None]:
+        """End what other threads do here: who waits for a server, or in a pause, wakes at once.
+
+        Nothing can be asked inside the block, where one waits for these threads; after it, all connections
+        are new ones, and a thread that is still about to make an old one ends with `Stopped`.
+        """
+        self._cutter.cut()
+        try:
+            yield
+        finally:
+            self._session.close()
+            self._begin()
+
+    def pause(self, seconds: float) -> None:
+        """Wait.
+
+        Raises:
+            Stopped: the connections were cut.
+        """
+        self._cutter.pause(seconds)
 
     def ask(
         self,
@@ -57,7 +85,9 @@ class Wire:
 
         Raises:
             requests.RequestException: the connection broke, or never was; see `relance.store.http.BREAKS`.
+            Stopped: the connections were cut.
         """
+        self._cutter.check()
         return self._session.request(
             method,
             url,

@@ -61,7 +61,7 @@ class Fault:
     path: str
     """A regular expression."""
     do: str
-    """drop, drop after, slow, status, redirect, answer, cut; of an upload: hang up, stall."""
+    """drop, drop after, slow, status, redirect, answer, cut, stall; of an upload also: hang up."""
     status: int = 503
     headers: dict[str, str] = field(default_factory=dict)
     value: object = None
@@ -384,6 +384,12 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.abort()
             return
+        if self.after == "stall":
+            self.wfile.write(data[: len(data) // 2])
+            self.wfile.flush()
+            self.stall()
+            self.abort()
+            return
         self.wfile.write(data)
 
     # --- who asks
@@ -609,6 +615,9 @@ class Handler(BaseHTTPRequestHandler):
             self.abort()
             raise ConnectionResetError
         self.after = ""
+        self.stall()
+
+    def stall(self) -> None:
         (self.fault.until or self.state.closing).wait(self.fault.seconds)
 
     def files(self, name: str) -> None:

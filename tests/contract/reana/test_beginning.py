@@ -2,9 +2,11 @@
 
 import http.server
 import json
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -118,6 +120,52 @@ def test_a_disk_that_takes_no_more_is_told_with_the_file_and_how_to_go_on(
     assert "serial.1/out.txt: found File too large, expected a place to write 9000 bytes" in done.stderr
     assert list((tmp_path / "serial.1").iterdir()) == []
     assert say("fetch", "serial.1").code == 0
+
+
+def test_an_interrupted_fetch_ends_while_the_server_sends_nothing_and_leaves_nothing_behind(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = serial(second="head -c 9000000 /dev/zero > out.txt")
+    assert say("submit", folder, "--skip-images", "--wait", "--interval=0.1").code == 0
+    newest.fault(Fault("GET", "/out.txt$", "stall", seconds=300))
+    command = [sys.executable, "-m", "relance", "reana", "fetch", "serial.1", "-o", "got"]
+    got = tmp_path / "got"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as running:
+        try:
+            deadline = time.monotonic() + 30
+            while not list(got.glob(".out.txt-*")) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            running.send_signal(signal.SIGINT)
+            _, said = running.communicate(timeout=30)  # a quarter of what a silent server gets
+        finally:
+            running.kill()
+    assert (running.returncode, "error: interrupted; type the same command" in said) == (130, True), said
+    assert list(got.iterdir()) == []
+    assert say("fetch", "serial.1", "-o", "got").code == 0
+    assert (got / "out.txt").stat().st_size == 9_000_000
+
+
+def test_an_interrupted_submission_ends_while_the_server_reads_nothing(
+    newest: Standin, say: Callable[..., Said], serial: Callable[..., str]
+) -> None:
+    folder = Path(serial())
+    (folder / "data/one.txt").write_bytes(b"1" * (32 << 20))
+    newest.fault(Fault("POST", "/workspace$", "stall", value=1, seconds=300))
+    options = ("submit", str(folder), "--skip-images")
+    command = [sys.executable, "-m", "relance", "reana", *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as running:
+        try:
+            deadline = time.monotonic() + 30
+            while not newest.calls("POST", "/workspace$") and time.monotonic() < deadline:
+                time.sleep(0.02)
+            running.send_signal(signal.SIGINT)
+            _, said = running.communicate(timeout=30)
+        finally:
+            running.kill()
+    assert (running.returncode, "error: interrupted; type the same command" in said) == (130, True), said
+    assert newest.only().starts == 0
+    assert say(*options, "--wait", "--interval=0.1").code == 0
+    assert newest.only().starts == 1
 
 
 def test_files_of_a_run_that_was_deleted_are_told_to_be_gone_with_it(

@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 
+_LARGE = 1 << 20  # bytes; what stalls is larger
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -38,6 +40,8 @@ class Behaviour:
     breaks: int = 0
     """So many answers with a blob end after `break_after` bytes."""
     break_after: int = 0
+    stalls: int = 0
+    """So many answers with a large blob stop in the middle, and so many pieces of one aren't read."""
     upload_breaks: int = 0
     """So many pieces of an upload are cut off after `break_after` bytes, which are kept."""
     busy: int = 0
@@ -62,6 +66,9 @@ class State:
     uploads: dict[str, bytearray] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    stalled: threading.Event = field(default_factory=threading.Event)
+    """A request stalls, or did."""
+    closing: threading.Event = field(default_factory=threading.Event)
 
     @property
     def host(self) -> str:
@@ -98,6 +105,7 @@ def serving(behaviour: Behaviour | None = None) -> Iterator[State]:
     try:
         yield state
     finally:
+        state.closing.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -131,6 +139,9 @@ class _Handler(BaseHTTPRequestHandler):
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         if self.command == "PATCH" and state.take("upload_breaks"):
             self._cut_upload(parts.path)
+            return
+        if self.command in {"PATCH", "PUT"} and length > _LARGE and state.take("stalls"):
+            self._stall()
             return
         self.body = self.rfile.read(length)
         if parts.path == "/token":
@@ -233,7 +244,10 @@ class _Handler(BaseHTTPRequestHandler):
             status = 206
             headers["Content-Range"] = f"bytes {asked[1]}-{len(data) - 1}/{len(data)}"
             data = data[int(asked[1]) :]
-        if self.command == "GET" and self.registry.take("breaks"):
+        if self.command == "GET" and len(data) > _LARGE and self.registry.take("stalls"):
+            self._answer(status, headers, data, only=len(data) // 2)
+            self._stall()
+        elif self.command == "GET" and self.registry.take("breaks"):
             self._answer(status, headers, data, only=behaviour.break_after)
         else:
             self._answer(status, headers, data)
@@ -248,6 +262,11 @@ class _Handler(BaseHTTPRequestHandler):
         name = f"u{len(self.registry.asked)}x{id(self)}"
         self.registry.uploads[name] = bytearray()
         self._answer(202, {"Location": f"/v2/{repository}/blobs/uploads/{name}?_state=s{name}"})
+
+    def _stall(self) -> None:
+        self.registry.stalled.set()
+        self.registry.closing.wait()
+        self.close_connection = True
 
     def _cut_upload(self, path: str) -> None:
         kept = self.rfile.read(self.registry.behaviour.break_after)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from relance import digest
@@ -109,7 +110,8 @@ def fetch(
         journal.note(Transferred(f"{file.path}@{file.modified}", file.size, found, moved=True))
         tally.add(blobs=1)
 
-    in_parallel([file for file in listed if file.path not in there], take, tally, threads)
+    missing = [file for file in listed if file.path not in there]
+    in_parallel(missing, take, tally, threads, client.session.cut)
     done = there | made
     return tuple(done[file.path] for file in listed if file.path in done)
 
@@ -117,23 +119,23 @@ def fetch(
 def _take(client: Client, workflow: str, file: RemoteFile, target: Path, tally: Tally) -> Digest:
     for trial in range(1, _TRIES + 1):
         count = 0
-        handle, name = tempfile.mkstemp(prefix=f".{target.name[:200]}-", dir=target.parent)
-        temporary = Path(name)
         try:
-            counted = hashlib.sha256()
-            with client.download(workflow, file.path) as answer, os.fdopen(handle, "wb") as stream:
-                # One byte more than listed is enough to know that there are more.
-                while data := answer.raw.read(min(_BLOCK, file.size + 1 - count), decode_content=False):
-                    stream.write(data)
-                    counted.update(data)
-                    count += len(data)
-                    tally.add(len(data))
-                    if count > file.size:
-                        break
-            if count == file.size:
-                temporary.chmod(0o644)
-                temporary.replace(target)
-                return Digest(f"sha256:{counted.hexdigest()}")
+            # No file before there is an answer to write: a thread that gets none may be left behind.
+            with client.download(workflow, file.path) as answer, _beside(target) as temporary:
+                counted = hashlib.sha256()
+                with temporary.open("wb") as stream:
+                    # One byte more than listed is enough to know that there are more.
+                    while data := answer.raw.read(min(_BLOCK, file.size + 1 - count), decode_content=False):
+                        stream.write(data)
+                        counted.update(data)
+                        count += len(data)
+                        tally.add(len(data))
+                        if count > file.size:
+                            break
+                if count == file.size:
+                    temporary.chmod(0o644)
+                    temporary.replace(target)
+                    return Digest(f"sha256:{counted.hexdigest()}")
             found = (
                 f"{'more' if count > file.size else 'fewer'} bytes of {file.path} than the {file.size} listed"
             )
@@ -147,12 +149,22 @@ def _take(client: Client, workflow: str, file: RemoteFile, target: Path, tally: 
                 next_step="free space, and type the same command again, which keeps what came before; "
                 "or fetch into another folder with '--output'",
             ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
         tally.add(-count)
         if trial < _TRIES:
             client.session.pause(2.0 ** (trial - 1))
     raise client.session.broken(found)
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """Give an empty file in the folder of another; it is gone after the block unless it was renamed."""
+    handle, name = tempfile.mkstemp(prefix=f".{target.name[:200]}-", dir=target.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _is(path: Path, known: Transferred) -> bool:

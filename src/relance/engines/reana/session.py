@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -55,7 +55,7 @@ class Access:
 
     token: str = field(repr=False)
     authorities: Path | None = None
-    pause: Callable[[float], None] = time.sleep
+    pause: Callable[[float], None] | None = None
     timeout: tuple[float, float] = (10, 120)
 
 
@@ -68,6 +68,7 @@ class Session:
         self._access = access
         self._login = login
         self._wire = Wire(access.authorities, most=32)
+        self._waits = self._wire.pause if access.pause is None else access.pause
         self._reached = False
 
     def __enter__(self) -> Self:
@@ -75,6 +76,10 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self._wire.close()
+
+    def cut(self) -> AbstractContextManager[None]:
+        """Return a block in which what other threads ask for ends at once; see `Wire.cut`."""
+        return self._wire.cut()
 
     def logged_in(self, login: Login) -> Session:
         """Return a session that tells the token in this way."""
@@ -115,7 +120,7 @@ class Session:
                 if trial >= tries or not (repeatable or _never_sent(error)):
                     # The error's own text holds the address with the token: only its kind is told.
                     raise self.broken(told(error)) from None
-                self._access.pause(min(2.0 ** (trial - 1), LONGEST_PAUSE))
+                self._waits(min(2.0 ** (trial - 1), LONGEST_PAUSE))
                 continue
             except ValueError:
                 raise self.broken("a redirect to what is no address") from None
@@ -128,7 +133,7 @@ class Session:
             if answer.status_code == _FAILED and _ABOUT_LINKS in (words := self._words(answer)).lower():
                 raise self._refused(answer, words)
             answer.close()
-            self._access.pause(asked_pause(answer.headers.get("Retry-After", ""), 2.0 ** (trial - 1)))
+            self._waits(asked_pause(answer.headers.get("Retry-After", ""), 2.0 ** (trial - 1)))
         raise self.broken("no answer")
 
     def read(
@@ -196,7 +201,7 @@ class Session:
 
     def pause(self, seconds: float) -> None:
         """Wait."""
-        self._access.pause(seconds)
+        self._waits(seconds)
 
     def _url(self, path: str, query: Mapping[str, str]) -> str:
         pairs = dict(query)

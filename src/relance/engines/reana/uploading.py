@@ -60,7 +60,8 @@ def upload(
         journal.note(sent[path])
         tally.add(blobs=1)
 
-    in_parallel([path for path in wanted if path not in already], send, tally, threads)
+    missing = [path for path in wanted if path not in already]
+    in_parallel(missing, send, tally, threads, client.session.cut)
     _verify(client, workflow, sizes)
     return tuple((already | sent)[path] for path in wanted)
 

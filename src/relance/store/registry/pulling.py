@@ -79,7 +79,7 @@ def pull(
                 file.keep(blob.digest, blob.size)
             tally.add(blobs=1)
 
-        in_parallel(missing, take, tally, threads)
+        in_parallel(missing, take, tally, threads, session.cut)
     for described, content in reached.manifests:
         layout.add(content, described.media_type)
     pinned = Reference(reference.host, reference.repository, root.digest, reference.tag)

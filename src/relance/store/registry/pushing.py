@@ -71,7 +71,7 @@ def push(
                 sent.append(blob.size)
             tally.add(blobs=1)
 
-        in_parallel(found.blobs, give, tally, threads)
+        in_parallel(found.blobs, give, tally, threads, session.cut)
         for described, data in found.manifests:
             manifest = manifests.parse(data, described)
             last = described.digest == root.digest

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Collection, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -47,7 +46,7 @@ class Access:
 
     keyring: Keyring = field(default_factory=Keyring)
     authorities: Path | None = None
-    pause: Callable[[float], None] = time.sleep
+    pause: Callable[[float], None] | None = None
 
 
 class Session:
@@ -65,6 +64,7 @@ class Session:
         )
         self._login = Login(reference, access.keyring, scopes, safe=self._safe, ask=self._asked)
         self._wire = Wire(access.authorities, most=32)
+        self._waits = self._wire.pause if access.pause is None else access.pause
         self._reached = False
 
     def __enter__(self) -> Self:
@@ -72,6 +72,10 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self._wire.close()
+
+    def cut(self) -> AbstractContextManager[None]:
+        """Return a block in which what other threads ask for ends at once; see `Wire.cut`."""
+        return self._wire.cut()
 
     def url(self, what: str) -> str:
         """Return the address of something of the repository, such as `blobs/sha256:…`."""
@@ -130,7 +134,7 @@ class Session:
                 # A registry that never answered is rather not there than busy.
                 if trial >= (tries if self._reached else min(tries, _TRIES_AT_FIRST)):
                     raise broken_off(self.reference, told(error)) from error
-                self._access.pause(min(2.0 ** (trial - 1), LONGEST_PAUSE))
+                self._waits(min(2.0 ** (trial - 1), LONGEST_PAUSE))
                 continue
             except ValueError as error:
                 # requests looks at redirects even where it doesn't follow them.
@@ -143,7 +147,7 @@ class Session:
                 raise refused(self.reference, answer.status_code, said)
             if trial == tries:
                 raise broken_off(self.reference, said)
-            self._access.pause(asked_pause(answer.headers.get("Retry-After", ""), 2.0 ** (trial - 1)))
+            self._waits(asked_pause(answer.headers.get("Retry-After", ""), 2.0 ** (trial - 1)))
         raise broken_off(self.reference, "no answer")
 
     def read(
@@ -173,7 +177,7 @@ class Session:
 
     def pause(self, seconds: float) -> None:
         """Wait."""
-        self._access.pause(min(seconds, LONGEST_PAUSE))
+        self._waits(min(seconds, LONGEST_PAUSE))
 
     def _redirected(
         self, method: str, url: str, headers: Mapping[str, str], body: Body, authorization: str

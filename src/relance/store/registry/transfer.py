@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TypeVar
+
+from relance.store.cutting import Stopped
+
+_PATIENCE = 2.0  # seconds
 
 _Item = TypeVar("_Item")
 
@@ -22,10 +29,6 @@ class Moved:
 
 
 Told = Callable[[Moved], None]
-
-
-class Stopped(Exception):  # noqa: N818 - no error: another thread's error ended the work
-    """The transfer ends because another part of it failed or the user stopped it."""
 
 
 class Tally:
@@ -59,21 +62,56 @@ class Tally:
         self._stop.set()
 
 
-def in_parallel(items: Sequence[_Item], work: Callable[[_Item], None], tally: Tally, threads: int) -> None:
-    """Do the work for each item in several threads; the first error ends all and is raised."""
-    with ThreadPoolExecutor(max(1, threads), thread_name_prefix="transfer") as pool:
-        futures = [pool.submit(work, item) for item in items]
+def in_parallel(
+    items: Sequence[_Item],
+    work: Callable[[_Item], None],
+    tally: Tally,
+    threads: int,
+    cut: Callable[[], AbstractContextManager[None]],
+) -> None:
+    """Do the work for each item in several threads; the first error, or the user's wish, ends all.
+
+    That one is raised: what the others raise comes of it. Who then looks up a name or makes a connection
+    can't be woken, is left behind after two seconds, and ends by itself at the latest with the process.
+
+    cut: a block in which no thread waits for a server.
+    """
+    left: SimpleQueue[_Item] = SimpleQueue()
+    for item in items:
+        left.put(item)
+    ends: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def run() -> None:
         try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        except BaseException:
-            tally.stop()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-        failed = [future for future in done if future.exception() is not None]
-        if failed:
-            tally.stop()
-            pool.shutdown(wait=True, cancel_futures=True)
-        errors = [future.exception() for future in futures if future.done() and not future.cancelled()]
-        for error in errors:
-            if error is not None and not isinstance(error, Stopped):
-                raise error
+            for item in _rest(left):
+                tally.check()
+                work(item)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised in the caller's thread
+            ends.put(error)
+        else:
+            ends.put(None)
+
+    started: list[Thread] = []
+    try:
+        for _ in range(min(max(1, threads), len(items))):
+            thread = Thread(target=run, name="transfer", daemon=True)
+            thread.start()
+            started.append(thread)
+        for _ in started:
+            if (error := ends.get()) is not None:
+                raise error  # noqa: TRY301 - it ends as the user's wish does
+    except BaseException:
+        tally.stop()
+        with cut():
+            latest = time.monotonic() + _PATIENCE
+            for thread in started:
+                thread.join(max(0.0, latest - time.monotonic()))
+        raise
+
+
+def _rest(left: SimpleQueue[_Item]) -> Iterator[_Item]:
+    while True:
+        try:
+            yield left.get_nowait()
+        except Empty:
+            return
