@@ -4,6 +4,8 @@ import random
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,13 +21,18 @@ from .test_registries import artifact, relance
 
 SOON = 30.0  # seconds; a registry may be silent for twice as long before it is taken for gone
 
+SIZE = 16 << 20  # bytes; more than the network holds
 
-def interrupted(server: State, number: signal.Signals, *arguments: object) -> tuple[int, str]:
-    """Type a command and, once the registry stalls, send it a signal; its exit status and what it says."""
+
+def interrupted(
+    server: State, waits: Callable[[], None], number: signal.Signals, *arguments: object
+) -> tuple[int, str]:
+    """Type a command and, once the registry stalls and it waits, send it a signal; its status and words."""
     command = [sys.executable, "-m", "relance", *map(str, arguments)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as running:
         try:
             assert server.stalled.wait(SOON)
+            waits()
             running.send_signal(number)
             _, said = running.communicate(timeout=SOON)
         finally:
@@ -40,7 +47,7 @@ def no_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def blobs(number: int) -> list[bytes]:
     noise = random.Random(1)
-    return [noise.randbytes(16 << 20) for _ in range(number)]
+    return [noise.randbytes(SIZE) for _ in range(number)]
 
 
 def test_an_interrupted_push_ends_while_the_registry_reads_nothing(tmp_path: Path) -> None:
@@ -49,7 +56,7 @@ def test_an_interrupted_push_ends_while_the_registry_reads_nothing(tmp_path: Pat
     store.layout.name("thing", root)
     with serving(Behaviour(stalls=2)) as server:
         push = ("push", "--store", store.folder, "thing", f"{server.host}/group/thing:1", "--threads=2")
-        code, said = interrupted(server, signal.SIGINT, *push)
+        code, said = interrupted(server, lambda: time.sleep(0.5), signal.SIGINT, *push)
         assert (code, "error: interrupted; type the same command to go on" in said) == (130, True), said
         assert server.manifests == {}
         server.behaviour.stalls = 0
@@ -60,15 +67,22 @@ def test_an_interrupted_push_ends_while_the_registry_reads_nothing(tmp_path: Pat
 
 def test_a_terminated_pull_ends_while_the_registry_sends_nothing_and_goes_on_there(tmp_path: Path) -> None:
     mine, store = Layout(tmp_path / "mine"), Store(tmp_path / "store")
+
+    def all_came() -> None:
+        deadline = time.monotonic() + SOON
+        while [path.stat().st_size for path in store.folder.rglob(".part-*")] != [SIZE // 2] * 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
     root = artifact(mine, *blobs(2))
     with serving() as server:
         reference = f"{server.host}/group/thing:1"
         pushing.push(mine, root, Reference.parse(reference), Access())
-        server.behaviour.stalls = 1
+        server.behaviour.stalls = 2
         pull = ("pull", "--store", store.folder, reference, "--threads=2")
-        code, said = interrupted(server, signal.SIGTERM, *pull)
+        code, said = interrupted(server, all_came, signal.SIGTERM, *pull)
         assert (code, "error: terminated; type the same command to go on" in said) == (143, True), said
-        before = len(server.asked)
+        before, server.behaviour.stalls = len(server.asked), 0
         done = relance(*pull)
         assert done.returncode == 0, done.stderr
         assert any(call.range for call in server.asked[before:]), "it goes on where it was"

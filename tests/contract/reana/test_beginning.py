@@ -125,7 +125,7 @@ def test_a_disk_that_takes_no_more_is_told_with_the_file_and_how_to_go_on(
 def test_an_interrupted_fetch_ends_while_the_server_sends_nothing_and_leaves_nothing_behind(
     newest: Standin, say: Callable[..., Said], serial: Callable[..., str], tmp_path: Path
 ) -> None:
-    folder = serial(second="head -c 9000000 /dev/zero > out.txt")
+    folder = serial(second="head -c 8388608 /dev/zero > out.txt")
     assert say("submit", folder, "--skip-images", "--wait", "--interval=0.1").code == 0
     newest.fault(Fault("GET", "/out.txt$", "stall", seconds=300))
     command = [sys.executable, "-m", "relance", "reana", "fetch", "serial.1", "-o", "got"]
@@ -133,7 +133,8 @@ def test_an_interrupted_fetch_ends_while_the_server_sends_nothing_and_leaves_not
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as running:
         try:
             deadline = time.monotonic() + 30
-            while not list(got.glob(".out.txt-*")) and time.monotonic() < deadline:
+            while [path.stat().st_size for path in got.glob(".out.txt-*")] != [4 << 20]:
+                assert time.monotonic() < deadline
                 time.sleep(0.02)
             running.send_signal(signal.SIGINT)
             _, said = running.communicate(timeout=30)  # a quarter of what a silent server gets
@@ -142,7 +143,7 @@ def test_an_interrupted_fetch_ends_while_the_server_sends_nothing_and_leaves_not
     assert (running.returncode, "error: interrupted; type the same command" in said) == (130, True), said
     assert list(got.iterdir()) == []
     assert say("fetch", "serial.1", "-o", "got").code == 0
-    assert (got / "out.txt").stat().st_size == 9_000_000
+    assert (got / "out.txt").stat().st_size == 8 << 20
 
 
 def test_an_interrupted_submission_ends_while_the_server_reads_nothing(
@@ -158,6 +159,7 @@ def test_an_interrupted_submission_ends_while_the_server_reads_nothing(
             deadline = time.monotonic() + 30
             while not newest.calls("POST", "/workspace$") and time.monotonic() < deadline:
                 time.sleep(0.02)
+            time.sleep(0.5)  # until it can't send any more
             running.send_signal(signal.SIGINT)
             _, said = running.communicate(timeout=30)
         finally:
