@@ -16,6 +16,7 @@ from typing import BinaryIO, Protocol
 
 from relance.model import Digest
 from relance.store.hashing import unreadable
+from relance.store.passing import Passing
 
 CHUNK = 1 << 17
 """Bytes read at once; a chunk stays in the processor's cache between reading, hashing and writing."""
@@ -84,6 +85,8 @@ def copied(
     first, *others = states
     buffer = memoryview(bytearray(_LARGE_CHUNK if others else CHUNK))
     done = 0
+    start = source.tell()
+    passing = Passing(source, start, os.fstat(source.fileno()).st_size - start if length is None else length)
     with ExitStack() as stack:
         # A second digest is made beside the first, on a processor core of its own.
         beside = stack.enter_context(ThreadPoolExecutor(len(others))) if others else None
@@ -95,7 +98,9 @@ def copied(
             for one in hashing:
                 one.result()
             done += count
+            passing.advance(count)
             told(count)
+    passing.end()
     return done
 
 
