@@ -13,8 +13,8 @@ measures, each in a process of its own, from files that are not in memory:
   another empty store;
 - capture again: the same.
 
-What is done again is done three times. The first counts, which comes right after all was written; the worst is
-shown beside it.
+What is done again is done three times. The first counts, which comes right after all was written; the worst
+is shown beside it.
 
 Every row that writes ends when all is on the disk. The ratio of put_all is its throughput to that of the
 slower of hashing and copying; that of the second put_all how many times it is faster than the first. The
