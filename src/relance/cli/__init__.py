@@ -40,6 +40,10 @@ _COMMANDS = {
 }
 
 
+_MANY_OBJECTS = 100_000
+"""After so many new objects Python looks for rubbish: a command makes many, and most stay to its end."""
+
+
 @click.group(cls=LazyGroup, commands_at=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="relance", message="%(prog)s %(version)s")
 def relance() -> None:
@@ -57,6 +61,7 @@ def main() -> None:
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit status; errors are told on stderr, one message each."""
+    gc.set_threshold(_MANY_OBJECTS)
     try:
         return relance.main(list(arguments), prog_name="relance", standalone_mode=False) or ExitCode.OK
     except click.ClickException as error:

@@ -193,6 +193,6 @@ def _read(cache: Path) -> dict[str, tuple[_Identity, Stored]]:
 def _entry(
     found_as: Sequence[int], known: str, parts: Sequence[tuple[str, int]] = ()
 ) -> tuple[_Identity, Stored]:
-    key = tuple(map(int, found_as))
-    kept = tuple(Part(digest.parse(part), int(size)) for part, size in parts)
-    return key, Stored(digest.parse(known), key[2], kept)
+    key = tuple(found_as)
+    kept = tuple(Part(digest.parse(part), int(size)) for part, size in parts) if parts else ()
+    return key, Stored(digest.parse(known), int(key[2]), kept)
