@@ -1,15 +1,18 @@
 """What was searched for secrets is not searched again; what was only hashed is."""
 
+import os
 import time
 from pathlib import Path
 
 import pytest
+from tests import capsules
 
 from relance.capture.secrecy import Searched
 from relance.digest import of_file
 from relance.errors import InputError
 from relance.model import Stored
 from relance.store.hashing import Memory
+from relance.store.layout import Layout
 
 KEY = "-----BEGIN " + "RSA PRIVATE KEY-----\n" + "MIIEow" * 20 + "\n-----END " + "RSA PRIVATE KEY-----\n"
 
@@ -40,3 +43,21 @@ def test_what_was_searched_before_is_known_by_what_it_is(tmp_path: Path) -> None
     search = Searched(tmp_path / "searched.json").search({path: path.name}, memory, ())
     assert search.passes(path)
     search.refuse()
+
+
+def test_an_image_that_was_searched_is_remembered_and_what_is_known_is_not_written_again(
+    tmp_path: Path,
+) -> None:
+    layout, file = Layout(tmp_path / "store"), tmp_path / "searched.json"
+    image = capsules.toy_image(layout)
+    first = Searched(file)
+    first.images(layout, [image], ())
+    first.remember([])
+    os.utime(file, (1, 1))
+    again = Searched(file)
+    assert image.manifest in again.clean
+    again.images(layout, [image], ())
+    again.remember([])
+    assert file.stat().st_mtime == 1
+    again.remember([Stored(of_file(file), 1)])
+    assert file.stat().st_mtime > 1
